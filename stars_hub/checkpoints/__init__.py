@@ -1,0 +1,1 @@
+"""Model folders and Hub repositories: found, read, written, strict and whole."""

@@ -1,0 +1,1 @@
+"""Conversion of the authors' checkpoints and publication to the Hub."""

@@ -1,0 +1,1 @@
+"""The encoder: configuration, attention blocks, network, and what users call."""

@@ -1,0 +1,1 @@
+"""What a recording is: layouts, readers, cleaning, the store, made-up motions."""

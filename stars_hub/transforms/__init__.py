@@ -1,0 +1,1 @@
+"""Batched tensor functions: crop, resample, rotate, centre, streams; randomness is an argument."""
