@@ -1,0 +1,113 @@
+"""The command line: parse, call, print; nothing else."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stars_hub._version import __version__
+
+_DTYPES = ["float32", "bfloat16", "float16"]
+
+
+class _OneLineErrors(click.Group):
+    """A group whose errors are one line on stderr and exit code 2, with a traceback only for --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+            click.echo(f"stars-hub: error: {kind}{' '.join(str(error).split())}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stars-hub")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Pretrained encoders for 3D skeleton recordings."""
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"stars-hub: warning: {message}", err=True)
+
+
+def _named_sequences(source: str, names: list[str]) -> Iterator[Any]:
+    """The sequences of a file, folder or store, one by one, their names kept in `names` as they pass."""
+    from stars_hub.skeletons.readers import iter_sequences
+
+    for sequence in iter_sequences(source):
+        names.append(sequence.name)
+        yield sequence
+
+
+@main.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--model", required=True, help="A folder, a Hub id (owner/name, owner/name@revision) or a bundled name."
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help=".npz, .csv or .safetensors")
+@click.option("--layout", help="Joint layout of the recordings; the model's own if not given.")
+@click.option("--units", type=click.Choice(["m", "cm", "mm", "pixels"]), default="m", show_default=True)
+@click.option("--up-axis", help="Axis that points up (x, y, z, -x, -y, -z); that of the layout if not given.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--device", help="Such as cuda or cuda:1; the CPU if not given.")
+@click.option(
+    "--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the computation."
+)
+@click.option("--normalize", is_flag=True, help="Scale each feature to length 1.")
+@click.option("--num-frames", type=int, help="Frames that the model is to see, if not as trained.")
+def encode(source: str, model: str, output: Path, dtype: str, num_frames: int | None, **options: Any) -> None:
+    """Encode recordings (a file, a folder or a store) into one feature each, written beside their names."""
+    import torch
+
+    from stars_hub.evaluation.features import check_suffix, write_features
+    from stars_hub.model import STARSEncoder
+
+    check_suffix(output)
+    encoder = STARSEncoder.from_pretrained(model, num_frames=num_frames)
+    names: list[str] = []
+    features = encoder.encode(_named_sequences(source, names), dtype=getattr(torch, dtype), **options)
+    write_features(output, names, features)
+    click.echo(f"{output}: {features.shape[0]} features of width {features.shape[1]}")
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--num-heads", type=int, help="Attention heads; 8 is taken at width 256, else it must be given."
+)
+def convert(path: Path, folder: Path, num_heads: int | None) -> None:
+    """Convert the authors' checkpoint PATH (MAMP .pth, STARS .pt) into a model FOLDER."""
+    from stars_hub.hub import convert_checkpoint
+
+    click.echo(f"{convert_checkpoint(path, folder, num_heads=num_heads)}: converted from {path}")
+
+
+@main.command()
+@click.argument("name", metavar="MODEL")
+@click.option("--revision", help="Branch, tag or commit on the Hub.")
+@click.option("--local-files-only", is_flag=True, help="Do not ask the Hub.")
+def info(name: str, revision: str | None, local_files_only: bool) -> None:
+    """Show a model: configuration, parameters, tensors and card."""
+    from stars_hub.hub import describe_model
+
+    click.echo(describe_model(name, revision=revision, local_files_only=local_files_only))
+
+
+@main.command()
+def models() -> None:
+    """List the models that come with the package."""
+    from stars_hub.checkpoints import bundled_models
+
+    click.echo("\n".join(bundled_models()) or "no model is bundled with this version")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
