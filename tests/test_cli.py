@@ -1,0 +1,103 @@
+"""The command line, run as a user runs it."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from safetensors import safe_open
+
+from stars_hub import EncoderConfig, STARSEncoder, __version__
+from stars_hub.cli import main
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    encoder = STARSEncoder(EncoderConfig(num_frames=8, embed_dim=16, depth=1, num_heads=2))
+    return encoder.save_pretrained(tmp_path / "model")
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for name, frames in (("b", 30), ("a", 12)):
+        np.save(folder / f"{name}.npy", generator.normal(size=(frames, 25, 3)).astype(np.float32))
+    return folder
+
+
+def test_version() -> None:
+    assert run("--version").output.strip() == f"stars-hub, version {__version__}"
+
+
+def test_encode_writes_names_beside_features(model: Path, recordings: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"features{suffix}" for suffix in (".npz", ".csv", ".safetensors")]
+    for path in paths:
+        result = run("encode", recordings, "--model", model, "--output", path)
+        assert result.exit_code == 0, result.stderr
+        assert "2 features of width 16" in result.output
+    expected = STARSEncoder.from_pretrained(model).encode([recordings / "a.npy", recordings / "b.npy"])
+
+    with np.load(paths[0]) as saved:
+        assert saved["names"].tolist() == ["a", "b"]
+        np.testing.assert_array_equal(saved["features"], expected)
+    with paths[1].open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row.pop("name") for row in rows] == ["a", "b"]
+    np.testing.assert_array_equal(np.array([list(row.values()) for row in rows], dtype=np.float32), expected)
+    with safe_open(paths[2], "np") as saved:
+        assert json.loads(saved.metadata()["names"]) == ["a", "b"]
+        np.testing.assert_array_equal(saved.get_tensor("features"), expected)
+
+
+def test_encode_passes_its_options_on(model: Path, recordings: Path, tmp_path: Path) -> None:
+    result = run(
+        "encode", recordings / "a.npy", "--model", model, "--output", tmp_path / "f.npz",
+        "--units", "cm", "--normalize", "--num-frames", "16", "--batch-size", "1", "--dtype", "bfloat16",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    with np.load(tmp_path / "f.npz") as saved:
+        assert np.linalg.norm(saved["features"]) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["encode", "absent.npy", "--model", "MODEL", "--output", "f.npz"], "absent.npy"),
+        (["encode", "DATA", "--model", "absent-model", "--output", "f.npz"], "absent-model"),
+        (["encode", "DATA", "--model", "MODEL", "--output", "f.txt"], ".npz, .csv, .safetensors"),
+        (["encode", "DATA", "--model", "MODEL", "--output", "f.npz", "--layout", "octopus8"], "octopus8"),
+        (["info", "absent-model"], "absent-model"),
+        (["convert", "absent.pth", "out"], "absent.pth"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(
+    arguments: list[str], message: str, model: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {"MODEL": str(model), "DATA": str(recordings)}
+    result = run(*(places.get(argument, argument) for argument in arguments))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+    assert not Path("f.npz").exists()
+
+
+def test_debug_shows_the_traceback() -> None:
+    result = run("--debug", "info", "absent-model")
+    assert isinstance(result.exception, ValueError)
+
+
+def test_info_shows_configuration_parameters_tensors_and_card(model: Path) -> None:
+    output = run("info", model).output
+    parameters = sum(parameter.numel() for parameter in STARSEncoder.from_pretrained(model).parameters())
+    for expected in ("embed_dim: 16", f"Parameters: {parameters:,}", "blocks.0.attn.qkv.weight", "library_name"):
+        assert expected in output
