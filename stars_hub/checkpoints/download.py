@@ -1,4 +1,4 @@
-"""A model's files from the Hugging Face Hub, through its own client, with one clear error for each failure."""
+"""A model's files from the Hugging Face Hub through its own client, each failure one clear error."""
 
 import inspect
 import logging
@@ -52,7 +52,7 @@ def download(source: Source, *, objective: bool = False) -> Path:
         objective: whether `objective.safetensors` is needed.
 
     Raises:
-        CheckpointError: for every failure; it says what to do. The wait in silence is limited (STALL_SECONDS).
+        CheckpointError: for every failure; it says what to do. The wait in silence is limited.
     """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
@@ -86,28 +86,34 @@ def _fetch(source: Source, watch: Watch, *, objective: bool) -> Path:
 
 def _ask_hub(source: Source) -> set[str] | None:
     """The repository's files at the revision, or None if the Hub cannot say and the cache has to do."""
+    from huggingface_hub.errors import OfflineModeIsEnabled, RevisionNotFoundError
+
+    fallback = not source.force_download and _cached(source, CONFIG_NAME) is not None
+    try:
+        return _list_files(source, () if fallback else PAUSES)
+    except RevisionNotFoundError:
+        raise
+    except Exception as error:
+        if not fallback:
+            raise
+        if not isinstance(error, OfflineModeIsEnabled):
+            logger.warning("%s; using the copy in the cache", explain(error, source))
+        return None
+
+
+def _list_files(source: Source, pauses: Sequence[float]) -> set[str]:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RevisionNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi(token=source.token, library_name="stars-hub", library_version=__version__)
-    for pause in (*PAUSES, None):
-        try:
-            info = api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS)
-            return {file.rfilename for file in info.siblings or []}
-        except RevisionNotFoundError:
+    try:
+        info = api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS)
+        return {file.rfilename for file in info.siblings or []}
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500 or not pauses:
             raise
-        except Exception as error:
-            if source.force_download:
-                raise
-            if _cached(source, CONFIG_NAME):
-                if not isinstance(error, OfflineModeIsEnabled):
-                    logger.warning("%s; using the copy in the cache", explain(error, source))
-                return None
-            status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-            if status < 500 or pause is None:
-                raise
-            time.sleep(pause)
-    return None
+    time.sleep(pauses[0])
+    return _list_files(source, pauses[1:])
 
 
 def _from_cache(source: Source, required: Sequence[str]) -> Path:
@@ -174,11 +180,11 @@ def explain(error: BaseException, source: Source) -> str:
     log_in = "pass token=... or run `hf auth login`"
     page = f"{constants.ENDPOINT}/{source.repo_id}"
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
-    wraps = isinstance(error, errors.LocalEntryNotFoundError | ValueError)
-    if wraps and isinstance(error.__cause__, Exception):  # the client's words around the first error
-        return explain(error.__cause__, source)
     if isinstance(error, errors.HFValidationError):
         return f"{source.repo_id!r} is no repository id of the form owner/name"
+    wraps = status is None and isinstance(error, errors.LocalEntryNotFoundError | ValueError)
+    if wraps and isinstance(error.__cause__, Exception):  # the client's words around the first error
+        return explain(error.__cause__, source)
     if isinstance(error, StalledError):
         return f"{source}: {error} from {constants.ENDPOINT}; check the connection and try again"
     if isinstance(error, errors.GatedRepoError):

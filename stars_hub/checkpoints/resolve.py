@@ -39,8 +39,8 @@ def resolve_model(
         objective: the objective's tensors are needed as well.
 
     Returns:
-        A folder with `config.json` and `model.safetensors`, with `layout.json` and `README.md` where the model
-        has them, and with `objective.safetensors` if asked for.
+        A folder with `config.json` and `model.safetensors`, with `layout.json` and `README.md` where the
+        model has them, and with `objective.safetensors` if asked for.
 
     Raises:
         CheckpointError: there is no such model or it cannot be had; the message says what to do.

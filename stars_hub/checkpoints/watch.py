@@ -1,8 +1,8 @@
 """A time limit on silence: work that shows no sign of life is given up, however patient it is itself.
 
 The Hub's client retries a failing server for minutes, and a server that always cuts the same file short
-without end. A large file over a slow line, on the other hand, may take as long as it needs. So what is limited
-is the time in which no new byte arrives.
+without end. A large file over a slow line, on the other hand, may take as long as it needs. So what is
+limited is the time in which no new byte arrives.
 """
 
 import threading
