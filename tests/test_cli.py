@@ -79,7 +79,12 @@ def test_encode_passes_its_options_on(model: Path, recordings: Path, tmp_path: P
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(
-    arguments: list[str], message: str, model: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    message: str,
+    model: Path,
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     places = {"MODEL": str(model), "DATA": str(recordings)}
@@ -99,5 +104,10 @@ def test_debug_shows_the_traceback() -> None:
 def test_info_shows_configuration_parameters_tensors_and_card(model: Path) -> None:
     output = run("info", model).output
     parameters = sum(parameter.numel() for parameter in STARSEncoder.from_pretrained(model).parameters())
-    for expected in ("embed_dim: 16", f"Parameters: {parameters:,}", "blocks.0.attn.qkv.weight", "library_name"):
+    for expected in (
+        "embed_dim: 16",
+        f"Parameters: {parameters:,}",
+        "blocks.0.attn.qkv.weight",
+        "library_name",
+    ):
         assert expected in output

@@ -30,6 +30,8 @@ def test_public_names() -> None:
 
 def test_import_leaves_heavy_packages_alone() -> None:
     code = "import sys, stars_hub; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     for package in ("matplotlib", "sklearn", "scipy", "click", "pandas"):
         assert package not in loaded

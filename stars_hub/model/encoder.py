@@ -17,6 +17,8 @@ from stars_hub.model.sources import Sequences
 from stars_hub.skeletons.conversion import nearest_joints
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 
+_SUMMARY = "An encoder of 3D skeleton recordings: a plain transformer over patches of one joint's motion."
+
 
 class STARSEncoder(SkeletonTransformer):
     """Encoder of 3D skeleton recordings: one call from files to features.
@@ -163,7 +165,7 @@ class STARSEncoder(SkeletonTransformer):
             CheckpointError: the folder cannot be written.
         """
         layout = None if self._layout is None else self._layout.to_json()
-        card = card or checkpoints.ModelCard(name=Path(folder).name, config=self.config.to_dict())
+        card = card or checkpoints.ModelCard(Path(folder).name, _SUMMARY, config=self.config.to_dict())
         return checkpoints.write_model(
             folder,
             config=self.config.to_dict(),

@@ -20,7 +20,9 @@ def golden(golden_dir: Path) -> dict[str, Tensor]:
 
 @pytest.fixture
 def golden_network(golden: dict[str, Tensor]) -> SkeletonTransformer:
-    state = {name.removeprefix("state."): value for name, value in golden.items() if name.startswith("state.")}
+    state = {
+        name.removeprefix("state."): value for name, value in golden.items() if name.startswith("state.")
+    }
     state["patch_embed.weight"] = state.pop("joints_embed.proj.weight").flatten(1)
     state["patch_embed.bias"] = state.pop("joints_embed.proj.bias")
     network = SkeletonTransformer(GOLDEN_CONFIG)

@@ -21,7 +21,10 @@ def encoder() -> STARSEncoder:
 @pytest.fixture
 def sequences() -> list[np.ndarray]:
     generator = np.random.default_rng(0)
-    return [generator.normal(size=(frames, 25, 3)).cumsum(axis=0).astype(np.float32) for frames in (9, 30, 1, 77, 14)]
+    return [
+        generator.normal(size=(frames, 25, 3)).cumsum(axis=0).astype(np.float32)
+        for frames in (9, 30, 1, 77, 14)
+    ]
 
 
 def equal_weights(first: STARSEncoder, second: STARSEncoder) -> bool:
@@ -29,7 +32,9 @@ def equal_weights(first: STARSEncoder, second: STARSEncoder) -> bool:
     return all(name == other and torch.equal(a, b) for (name, a), (other, b) in pairs)
 
 
-def test_encode_is_forward_of_the_prepared_sequence(encoder: STARSEncoder, sequences: list[np.ndarray]) -> None:
+def test_encode_is_forward_of_the_prepared_sequence(
+    encoder: STARSEncoder, sequences: list[np.ndarray]
+) -> None:
     """A sequence of exactly the encoder's frames at crop 0.95 of 8: nothing is cut, nothing resampled."""
     joints = sequences[1][:8]
     x = torch.zeros(1, 3, 8, 25, 2)
@@ -43,7 +48,9 @@ def test_features_do_not_depend_on_the_batch(encoder: STARSEncoder, sequences: l
     assert together.shape == (5, 16)
     assert together.dtype == np.float32
     for batch_size in (1, 2):
-        np.testing.assert_allclose(encoder.encode(iter(sequences), batch_size=batch_size), together, atol=1e-5)
+        np.testing.assert_allclose(
+            encoder.encode(iter(sequences), batch_size=batch_size), together, atol=1e-5
+        )
 
 
 def test_normalize_and_reduced_precision(encoder: STARSEncoder, sequences: list[np.ndarray]) -> None:
@@ -56,7 +63,9 @@ def test_normalize_and_reduced_precision(encoder: STARSEncoder, sequences: list[
 
 
 def test_encode_leaves_the_mode_as_it_was(sequences: list[np.ndarray]) -> None:
-    encoder = STARSEncoder(EncoderConfig(num_frames=8, embed_dim=16, depth=2, num_heads=2, drop_rate=0.5)).train()
+    encoder = STARSEncoder(
+        EncoderConfig(num_frames=8, embed_dim=16, depth=2, num_heads=2, drop_rate=0.5)
+    ).train()
     assert np.array_equal(encoder.encode(sequences), encoder.encode(sequences))
     assert encoder.training
     with pytest.raises(SequenceError):
@@ -75,7 +84,9 @@ def test_bad_arguments(encoder: STARSEncoder, sequences: list[np.ndarray]) -> No
         encoder.encode(sequences, layout="octopus8")
 
 
-def test_a_saved_encoder_comes_back(encoder: STARSEncoder, sequences: list[np.ndarray], tmp_path: Path) -> None:
+def test_a_saved_encoder_comes_back(
+    encoder: STARSEncoder, sequences: list[np.ndarray], tmp_path: Path
+) -> None:
     folder = encoder.save_pretrained(tmp_path / "encoder")
     loaded = STARSEncoder.from_pretrained(folder)
     assert equal_weights(loaded, encoder)

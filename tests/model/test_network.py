@@ -26,7 +26,9 @@ def test_golden_temporal_interpolation(golden_dir: Path) -> None:
 
 
 def test_number_of_parameters_is_the_papers() -> None:
-    assert sum(parameter.numel() for parameter in SkeletonTransformer(EncoderConfig()).parameters()) == 6_336_000
+    assert (
+        sum(parameter.numel() for parameter in SkeletonTransformer(EncoderConfig()).parameters()) == 6_336_000
+    )
 
 
 def test_initialisation() -> None:
@@ -70,7 +72,9 @@ def test_identical_persons_are_encoded_once_with_equal_values_and_gradients(
     encoded = []
     encode_rows = SkeletonTransformer.encode_rows
     monkeypatch.setattr(
-        SkeletonTransformer, "encode_rows", lambda self, rows: encoded.append(len(rows)) or encode_rows(self, rows)
+        SkeletonTransformer,
+        "encode_rows",
+        lambda self, rows: encoded.append(len(rows)) or encode_rows(self, rows),
     )
 
     def gradients(features: Tensor) -> list[Tensor]:
@@ -125,7 +129,9 @@ def test_gradient_checkpointing_changes_nothing(small_config: EncoderConfig, per
         torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 8, 5), (2, 3, 12, 5, 2), (2, 2, 8, 5, 2), (2, 3, 8, 6, 2), (2, 3, 8, 5, 3)])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 8, 5), (2, 3, 12, 5, 2), (2, 2, 8, 5, 2), (2, 3, 8, 6, 2), (2, 3, 8, 5, 3)]
+)
 def test_another_shape_is_refused(shape: tuple[int, ...], small_config: EncoderConfig) -> None:
     with pytest.raises(SequenceError, match=r"expected x of shape \(N, C=3, T=8, V=5, M<=2\), got \(2"):
         SkeletonTransformer(small_config)(torch.zeros(shape))
@@ -133,5 +139,7 @@ def test_another_shape_is_refused(shape: tuple[int, ...], small_config: EncoderC
 
 def test_one_person_alone_and_an_empty_batch(small_config: EncoderConfig, persons: Tensor) -> None:
     network = SkeletonTransformer(small_config).eval()
-    torch.testing.assert_close(network(persons[..., :1]), network.forward_features(persons)[:, 0].mean(dim=(1, 2)))
+    torch.testing.assert_close(
+        network(persons[..., :1]), network.forward_features(persons)[:, 0].mean(dim=(1, 2))
+    )
     assert network(persons[:0]).shape == (0, 16)

@@ -22,7 +22,9 @@ def prepare(joints: np.ndarray, config: EncoderConfig = CONFIG, **options: objec
 
 def some_motion(frames: int = 40, persons: int = 1, seed: int = 0) -> np.ndarray:
     steps = np.random.default_rng(seed).normal(scale=0.02, size=(frames, persons, 25, 3))
-    return (steps.cumsum(axis=0) + np.random.default_rng(1).normal(size=(25, 3)) + [0.3, 0.1, 3.0]).astype(np.float32)
+    return (steps.cumsum(axis=0) + np.random.default_rng(1).normal(size=(25, 3)) + [0.3, 0.1, 3.0]).astype(
+        np.float32
+    )
 
 
 def test_golden_centre_crop_and_resampling(golden_dir: Path) -> None:
@@ -69,7 +71,9 @@ def test_those_who_move_most_are_kept_and_the_absent_dropped() -> None:
 
 
 def test_unknown_joints_are_filled_over_time() -> None:
-    joints = np.broadcast_to(np.linspace(0, 1, 40, dtype=np.float32)[:, None, None, None], (40, 1, 25, 3)).copy()
+    joints = np.broadcast_to(
+        np.linspace(0, 1, 40, dtype=np.float32)[:, None, None, None], (40, 1, 25, 3)
+    ).copy()
     joints += np.random.default_rng(0).normal(size=(25, 3)).astype(np.float32)
     holes = joints.copy()
     holes[5:9, 0, 3] = np.nan
@@ -103,14 +107,18 @@ def test_units() -> None:
 
 
 def test_batches_hold_the_same_as_single_sequences() -> None:
-    sequences = [some_motion(frames, persons, frames) for frames, persons in ((13, 1), (80, 2), (31, 1), (5, 2))]
+    sequences = [
+        some_motion(frames, persons, frames) for frames, persons in ((13, 1), (80, 2), (31, 1), (5, 2))
+    ]
     batches = list(prepared_batches(sequences, Preparation(CONFIG, NTU), batch_size=3, progress=False))
     assert [len(batch) for batch in batches] == [3, 1]
     torch.testing.assert_close(torch.cat(batches), torch.cat([prepare(joints) for joints in sequences]))
 
 
 def test_another_number_of_joints_names_the_layouts_that_fit() -> None:
-    with pytest.raises(LayoutError, match=r"sequence 0: expected the 25 joints of layout 'ntu25', got 17; .*'coco17'"):
+    with pytest.raises(
+        LayoutError, match=r"sequence 0: expected the 25 joints of layout 'ntu25', got 17; .*'coco17'"
+    ):
         prepare(np.zeros((10, 17, 3)))
     with pytest.raises(LayoutError, match="got 11; register a layout"):
         prepare(np.zeros((10, 11, 3)))

@@ -1,0 +1,75 @@
+"""What every benchmark shares: fair timing, the machine it ran on, and a results file.
+
+Ratios are what counts: baseline and candidates run in one process, taking turns, so that whatever else
+the machine does falls on all of them.
+"""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def take_turns(
+    candidates: Mapping[str, Callable[[], Any]], *, repeats: int = 7, device: str = "cpu"
+) -> dict[str, float]:
+    """Median seconds of each candidate; all run once to warm up, then one after another, `repeats` times."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for turn in range(repeats + 1):
+        for name, run in candidates.items():
+            synchronize(device)
+            start = time.perf_counter()
+            run()
+            synchronize(device)
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def synchronize(device: str) -> None:
+    """Wait for the device, where it runs ahead of Python."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """The machine and the versions that a figure depends on."""
+    processor = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu_name()
+    return {
+        "processor": processor,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def report(name: str, rows: list[dict[str, Any]], *, note: str, device: str = "cpu") -> None:
+    """Print rows as a table and write them, with the environment, to results/NAME.json."""
+    columns = list(rows[0])
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [columns, *cells]) for i in range(len(columns))]
+    for line in [columns, *cells]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    RESULTS.mkdir(exist_ok=True)
+    content = {"benchmark": name, "note": note, "environment": environment(device), "rows": rows}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
