@@ -64,7 +64,8 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     """
     if x.shape[1] != 3 or angles.shape != (len(x), 3):
         raise SequenceError(
-            f"a rotation takes x (N, 3, T, V, M) and angles (N, 3), got {tuple(x.shape)} and {tuple(angles.shape)}"
+            "a rotation takes x (N, 3, T, V, M) and angles (N, 3), "
+            f"got {tuple(x.shape)} and {tuple(angles.shape)}"
         )
     matrices = rotation_matrices(angles.to(device=x.device, dtype=x.dtype))
     return einsum(matrices, x, "n row c, n c t v m -> n row t v m")
@@ -75,7 +76,7 @@ def mirror(x: Tensor, layout: str | SkeletonLayout, which: Tensor | None = None)
 
     Args:
         x: (N, C, T, V, M).
-        layout: whose `mirror_pairs` and `up_axis` count.
+        layout: whose mirror pairs and axes count.
         which: (N,) bool, the samples to mirror; all where not given.
 
     Returns:
@@ -85,12 +86,10 @@ def mirror(x: Tensor, layout: str | SkeletonLayout, which: Tensor | None = None)
         LayoutError: the layout is unknown or has another number of joints than the batch.
     """
     layout = layout_of(x, layout)
-    swapped = list(range(layout.num_joints))
-    for left, right in layout.mirror_pairs:
-        swapped[left], swapped[right] = right, left
+    (sideways,) = set("xyz") - {layout.up_axis[-1], layout.front_axis[-1]}
     sign = torch.ones(x.shape[1], dtype=x.dtype, device=x.device)
-    sign[1 if layout.up_axis == "x" else 0] = -1  # any level axis will do; x unless x points up
-    mirrored = x[:, :, :, swapped] * rearrange(sign, "c -> 1 c 1 1 1")
+    sign["xyz".index(sideways)] = -1
+    mirrored = x[:, :, :, list(layout.mirror_order)] * rearrange(sign, "c -> 1 c 1 1 1")
     if which is None:
         return mirrored
     return torch.where(rearrange(which.to(x.device), "n -> n 1 1 1 1"), mirrored, x)

@@ -71,7 +71,7 @@ def random_crop(
     generator: torch.Generator | None = None,
     min_frames: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """Keep a random run of frames: a part p ~ U[low, high] of them, but at least `min_frames` where there are.
+    """Keep a random run of frames: a part p ~ U[low, high] of them, but at least `min_frames` if it has them.
 
     Args:
         lengths: (N,) frames of each sample.
