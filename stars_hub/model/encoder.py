@@ -164,7 +164,7 @@ class STARSEncoder(SkeletonTransformer):
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        layout = None if self._layout is None else self._layout.to_json()
+        layout = None if self._layout is None else self._layout.to_dict()
         card = card or checkpoints.ModelCard(Path(folder).name, _SUMMARY, config=self.config.to_dict())
         return checkpoints.write_model(
             folder,
