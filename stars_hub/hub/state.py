@@ -62,6 +62,8 @@ def convert_state(checkpoint: Mapping[Any, Any], *, num_heads: int | None = None
 
     Heads without a queue are converted as they are; a queue without the heads that filled it is an error.
 
+    The tensors of the result may share memory with those of the checkpoint.
+
     Args:
         checkpoint: of MAMP, a dictionary whose "model" holds the tensors; of STARS, a flat one.
         num_heads: attention heads, which are in no tensor; 8 at the authors' width of 256 unless given.
@@ -106,7 +108,7 @@ def _identify(checkpoint: Mapping[Any, Any]) -> tuple[Source, dict[str, Any]]:
     theirs: dict[str, Any] = {}
     prefixed = False
     for name, value in entries.items():
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name.isprintable() or len(name) > 200:
             raise CheckpointError(f"expected names of tensors, got the key {name!r:.80}")
         plain = strip_prefixes(name)
         if plain in theirs:

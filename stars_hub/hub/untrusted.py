@@ -38,7 +38,8 @@ _HARMLESS = (
 def read_untrusted(path: Path) -> Mapping[Any, Any]:
     """Read the dictionary that `torch.save` wrote, in its zip or its legacy form.
 
-    Tensors of a zip file are mapped into memory, not read, until they are used; its checksums are verified.
+    Of the zip form, checksums are verified, and tensors are mapped into memory until they are used, so that
+    an optimizer's never are. The legacy form has neither.
 
     Args:
         path: the file.

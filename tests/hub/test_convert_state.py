@@ -274,6 +274,9 @@ def test_a_bare_encoder_of_unknown_origin_is_refused(make_encoder):
         convert_state(make_encoder(d=256, h=1024))
 
 
-def test_keys_that_are_no_names_are_refused(mamp_state):
-    with pytest.raises(CheckpointError, match="the key 3"):
-        convert_mamp({**mamp_state, 3: ONES})
+@pytest.mark.parametrize("key", [3, None, ("a",), b"norm.bias", "norm\nbias", "x" * 1000])
+def test_keys_that_are_no_names_are_refused(mamp_state, key):
+    with pytest.raises(CheckpointError, match="expected names of tensors, got the key") as caught:
+        convert_mamp({**mamp_state, key: ONES})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
