@@ -166,6 +166,15 @@ def test_all_sizes_come_from_the_tensors(make_encoder):
     assert config.hidden_dim == 61
 
 
+def test_a_patch_of_several_joints_is_flattened_coordinate_frame_joint(make_encoder):
+    state = make_encoder(d=8, h=16, c=3, u=4, p=2)
+    weight = convert_state({"model": state}, num_heads=1).tensors["patch_embed.weight"]
+    assert weight.shape == (8, 24)
+    for c, u, p in [(0, 0, 1), (0, 3, 0), (1, 0, 0), (2, 3, 1), (2, 1, 0)]:
+        number = c * 8 + u * 2 + p
+        assert torch.equal(weight[:, number], state["joints_embed.proj.weight"][:, c, u, p])
+
+
 @pytest.mark.parametrize(("width", "hidden"), [(7, 61), (48, 100), (256, 1024), (256, 683)])
 def test_the_ratio_gives_back_the_hidden_width(make_encoder, width, hidden):
     config = convert_state({"model": make_encoder(d=width, h=hidden)}, num_heads=1).config
