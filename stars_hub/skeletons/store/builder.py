@@ -7,7 +7,7 @@ import shutil
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -94,31 +94,25 @@ class StoreBuilder:
         self.num_samples = self._rows = self._journal_end = 0
         self._row_bytes = self.layout.num_joints * 3 * np.dtype(dtype).itemsize
         self._pending: deque[BuildEntry] = deque()
-        self._lock = BuildLock(self.folder.with_name(f".{self.folder.name}.lock"))
 
     def __enter__(self) -> "StoreBuilder":
-        with self._disk_errors():
+        with ExitStack() as stack, self._disk_errors():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.__enter__()
-            try:
-                self._refuse_existing()
-                self.build_folder.mkdir(exist_ok=True)
-                self._frames = self._open(FRAMES_NAME)
-                self._journal = self._open(JOURNAL_NAME)
-                self._load()
-            except BaseException:
-                self._lock.__exit__(None, None, None)
-                raise
+            stack.enter_context(BuildLock(self.folder.with_name(f".{self.folder.name}.lock")))
+            self._refuse_existing()
+            self.build_folder.mkdir(exist_ok=True)
+            self._frames = stack.enter_context(self._open(FRAMES_NAME))
+            self._journal = stack.enter_context(self._open(JOURNAL_NAME))
+            self._load()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._frames.close()
-        self._journal.close()
-        if not self.num_samples and not self._pending:
-            shutil.rmtree(self.build_folder, ignore_errors=True)
-        self._lock.__exit__(None, None, None)
+        with self._stack:
+            if not self.num_samples and not self._pending:  # nothing that the next build could use
+                shutil.rmtree(self.build_folder, ignore_errors=True)
 
     def resume(self, key: str) -> BuildEntry | None:
         """Take an item over from an interrupted build, if the next one there has this key.

@@ -119,9 +119,11 @@ class JoinedSource:
         counts, starts = [], []
         for part in self._parts:
             offsets = part.source.person_offsets
-            counts.append((offsets[1:] - offsets[:-1])[part.rows])
-            persons = [np.arange(offsets[row], offsets[row + 1]) for row in part.rows]
-            there = part.source.person_starts[np.concatenate(persons)] if persons else np.empty(0, np.int64)
+            count = np.diff(offsets)[part.rows]
+            counts.append(count)
+            before = np.cumsum(count) - count
+            persons = np.repeat(offsets[part.rows] - before, count) + np.arange(count.sum())
+            there = part.source.person_starts[persons]
             starts.append(np.where(there == NO_NUMBER, there, there + first_row[id(part.source)]))
         self.lengths = np.concatenate([part.source.lengths[part.rows] for part in self._parts])
         self.person_offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
