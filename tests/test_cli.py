@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from stars_hub import EncoderConfig, STARSEncoder, __version__
 from stars_hub.cli import main
+from tests.motions import drifting
 
 
 def run(*arguments: str | Path) -> Result:
@@ -27,9 +28,8 @@ def model(tmp_path: Path) -> Path:
 def recordings(tmp_path: Path) -> Path:
     folder = tmp_path / "recordings"
     folder.mkdir()
-    generator = np.random.default_rng(0)
     for name, frames in (("b", 30), ("a", 12)):
-        np.save(folder / f"{name}.npy", generator.normal(size=(frames, 25, 3)).astype(np.float32))
+        np.save(folder / f"{name}.npy", drifting(frames, seed=frames))
     return folder
 
 

@@ -14,6 +14,7 @@ PUBLIC = {
     "convert_checkpoint",
     "convert_layout",
     "get_layout",
+    "layout_names",
     "list_models",
     "read_sequence",
     "read_sequences",

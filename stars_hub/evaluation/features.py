@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from stars_hub.checkpoints import write_file
 from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.files import whole_file
 
 
 def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarray) -> Path:
@@ -33,7 +33,8 @@ def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarra
     writer = _WRITERS[path.suffix.lower()]
     if len(names) != len(features):
         raise SequenceError(f"expected a name for each of {len(features)} features, got {len(names)}")
-    write_file(path, lambda temporary: writer(temporary, names, features))
+    with whole_file(path) as temporary:
+        writer(temporary, names, features)
     return path
 
 

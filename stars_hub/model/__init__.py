@@ -8,6 +8,7 @@ Dimension letters, here and in every other room:
 """
 
 from stars_hub.model.config import EncoderConfig
+from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.network import SkeletonTransformer
 
-__all__ = ["EncoderConfig", "SkeletonTransformer"]
+__all__ = ["EncoderConfig", "STARSEncoder", "SkeletonTransformer"]
