@@ -73,7 +73,8 @@ The checkpoint does not say which data set it was trained on, and how sequences 
 
 - NTU RGB+D 120: set `"absent_person": "copy"`. There, the second person of a one-person recording was a copy
   of the first.
-- PKU-MMD: set `"centering": "none"`. There, coordinates were left as recorded."""
+- PKU-MMD: set `"centering": "none"`. There, coordinates were left as recorded.
+- other joints than Kinect v2's 25: set `"layout"` to the name of theirs."""
 
 
 def _origin(model: ConvertedModel, path: Path) -> str:

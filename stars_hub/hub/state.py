@@ -61,7 +61,6 @@ def convert_state(checkpoint: Mapping[Any, Any], *, num_heads: int | None = None
     """Convert what `torch.load` gave for a checkpoint of the authors.
 
     Heads without a queue are converted as they are; a queue without the heads that filled it is an error.
-
     The tensors of the result may share memory with those of the checkpoint.
 
     Args:
@@ -124,7 +123,7 @@ def _identify(checkpoint: Mapping[Any, Any]) -> tuple[Source, dict[str, Any]]:
         return STARS, theirs
     raise CheckpointError(
         "it is neither a MAMP checkpoint, whose tensors are under 'model', nor a STARS checkpoint, whose"
-        f" tensors are named encoder_student.…; it holds {listing(sorted(theirs))}"
+        f" tensors are named encoder_student.…; it holds {listing(sorted(theirs)) or 'nothing'}"
     )
 
 
@@ -166,13 +165,12 @@ def _expand(part: tuple[Row, ...], theirs: Mapping[str, Any]) -> list[Row]:
 
 
 def _count_blocks(stem: str, theirs: Iterable[str]) -> int:
-    """How many blocks there are whose names begin with `stem`, such as `blocks.#.`; without gaps."""
-    split = (split_block_number(name) for name in theirs)
-    numbers = {number for template, number in split if number is not None and template.startswith(stem)}
-    gaps = set(range(len(numbers))) - numbers
-    if gaps:
-        raise CheckpointError(f"it lacks {stem.replace('#', f'{min(gaps)}')}*, but has block {max(numbers)}")
-    return len(numbers)
+    """How many blocks there are whose names begin with `stem`, such as `blocks.#.`.
+
+    If their numbers have a gap, the count reaches into it, and what is missing there is found missing.
+    """
+    templates = (split_block_number(name) for name in theirs)
+    return len({number for template, number in templates if template.startswith(stem)})
 
 
 def _convert_tensor(name: str, tensor: Any, ours: str, shape: str, sizes: dict[str, int]) -> Tensor:
@@ -192,9 +190,7 @@ def _convert_tensor(name: str, tensor: Any, ours: str, shape: str, sizes: dict[s
     value = tensor.detach()
     if "->" in shape:
         value = rearrange(value, shape)
-    value = value.to(torch.int64 if is_integer else torch.float32).clone(
-        memory_format=torch.contiguous_format
-    )
+    value = value.to(torch.int64 if is_integer else torch.float32)
     if not is_integer and not value.isfinite().all():
         raise CheckpointError(f"{name} holds NaN or infinite values, or some beyond float32")
     return value
