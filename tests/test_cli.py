@@ -60,7 +60,7 @@ def test_encode_writes_names_beside_features(model: Path, recordings: Path, tmp_
 def test_encode_passes_its_options_on(model: Path, recordings: Path, tmp_path: Path) -> None:
     result = run(
         "encode", recordings / "a.npy", "--model", model, "--output", tmp_path / "f.npz",
-        "--units", "cm", "--normalize", "--num-frames", "16", "--batch-size", "1", "--dtype", "bfloat16",
+        "--up-axis", "z", "--normalize", "--num-frames", "16", "--batch-size", "1", "--dtype", "bfloat16",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     with np.load(tmp_path / "f.npz") as saved:

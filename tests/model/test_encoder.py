@@ -21,11 +21,7 @@ def encoder() -> STARSEncoder:
 
 @pytest.fixture
 def sequences() -> list[np.ndarray]:
-    generator = np.random.default_rng(0)
-    return [
-        generator.normal(size=(frames, 25, 3)).cumsum(axis=0).astype(np.float32)
-        for frames in (9, 30, 1, 77, 14)
-    ]
+    return [drifting(frames, seed=frames)[:, 0] for frames in (9, 30, 1, 77, 14)]
 
 
 def equal_weights(first: STARSEncoder, second: STARSEncoder) -> bool:
