@@ -3,10 +3,11 @@
 import inspect
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stars_hub._version import __version__
 from stars_hub.checkpoints.names import CARD_NAME, CONFIG_NAME, LAYOUT_NAME, OBJECTIVE_NAME, WEIGHTS_NAME
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 STALL_SECONDS = 20.0
 REQUEST_SECONDS = 10.0
 PAUSES = (0.5, 1.0)  # before asking again a Hub that answered with a 5xx
+LIBRARY: dict[str, Any] = {"library_name": "stars-hub", "library_version": __version__}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,85 +62,93 @@ def download(source: Source, *, objective: bool = False) -> Path:
     from huggingface_hub.file_download import repo_folder_name
 
     cache = Path(source.cache_dir or constants.HF_HUB_CACHE).expanduser()
-    watch = Watch(cache / repo_folder_name(repo_id=source.repo_id, repo_type="model") / "blobs")
     try:
-        return run_watched(lambda: _fetch(source, watch, objective=objective), watch, limit=STALL_SECONDS)
+        watch = Watch(cache / repo_folder_name(repo_id=source.repo_id, repo_type="model") / "blobs")
+        with _fine_progress():
+            return run_watched(lambda: _fetch(source, watch, objective=objective), watch, limit=STALL_SECONDS)
     except CheckpointError:
         raise
     except Exception as error:
         raise CheckpointError(explain(error, source)) from error
 
 
+@contextmanager
+def _fine_progress() -> Iterator[None]:
+    """Let the client's progress bars move every 256 kB: its 10 MB would look like a stall on a slow line."""
+    from huggingface_hub import constants
+
+    usual = constants.DOWNLOAD_CHUNK_SIZE
+    constants.DOWNLOAD_CHUNK_SIZE = min(usual, 2**18)
+    try:
+        yield
+    finally:
+        constants.DOWNLOAD_CHUNK_SIZE = usual
+
+
 def _fetch(source: Source, watch: Watch, *, objective: bool) -> Path:
-    required = [CONFIG_NAME, WEIGHTS_NAME, *([OBJECTIVE_NAME] if objective else [])]
-    available = None if source.local_files_only else _ask_hub(source)
-    if available is None:
-        return _from_cache(source, required)
-    if missing := [name for name in required if source.inside(name) not in available]:
-        raise CheckpointError(_missing_text(source, missing, available))
-    # The first file, asked for by the branch's name, makes the cache note which commit that is; the others
-    # come from this commit, whatever is pushed meanwhile.
-    first = _fetch_file(source, watch, required[0], revision=source.revision)
-    commit = _commit_of(first, source)
-    optional = [name for name in (LAYOUT_NAME, CARD_NAME) if source.inside(name) in available]
-    for name in required[1:] + optional:
-        _fetch_file(source, watch, name, revision=commit)
-    return first.parent
-
-
-def _ask_hub(source: Source) -> set[str] | None:
-    """The repository's files at the revision, or None if the Hub cannot say and the cache has to do."""
     from huggingface_hub.errors import OfflineModeIsEnabled, RevisionNotFoundError
 
-    fallback = not source.force_download and _cached(source, CONFIG_NAME) is not None
+    required = [CONFIG_NAME, WEIGHTS_NAME, *([OBJECTIVE_NAME] if objective else [])]
+    if source.local_files_only:
+        return _from_cache(source, required)
+    revision = source.revision
+    fallback = not source.force_download and all(_cached(source, name, revision) for name in required)
     try:
-        return _list_files(source, () if fallback else PAUSES)
-    except RevisionNotFoundError:
-        raise
+        return _from_hub(source, watch, required, pauses=() if fallback else PAUSES)
+    except (CheckpointError, RevisionNotFoundError):
+        raise  # the Hub answered, and what it said also holds for the copy in the cache
     except Exception as error:
         if not fallback:
             raise
         if not isinstance(error, OfflineModeIsEnabled):
             logger.warning("%s; using the copy in the cache", explain(error, source))
-        return None
+        return _from_cache(source, required)
 
 
-def _list_files(source: Source, pauses: Sequence[float]) -> set[str]:
+def _from_hub(source: Source, watch: Watch, required: Sequence[str], pauses: Sequence[float]) -> Path:
     from huggingface_hub import HfApi
+
+    api = HfApi(token=source.token, **LIBRARY)
+    info = _patiently(
+        lambda: api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS), pauses
+    )
+    available = {file.rfilename for file in info.siblings or []}
+    if missing := [name for name in required if source.inside(name) not in available]:
+        raise CheckpointError(_missing_text(source, missing, available))
+    # The first file, asked for by the branch's name, makes the cache note which commit that is; the others
+    # come from this commit, whatever is pushed meanwhile.
+    first = _fetch_file(source, watch, required[0], revision=source.revision, pauses=pauses)
+    commit = first.parents[source.inside(CONFIG_NAME).count("/")].name  # …/snapshots/COMMIT/config.json
+    optional = [name for name in (LAYOUT_NAME, CARD_NAME) if source.inside(name) in available]
+    for name in optional + list(required[1:]):  # weights last: where they are in the cache, all is
+        if source.force_download or _cached(source, name, commit) is None:
+            _fetch_file(source, watch, name, revision=commit, pauses=pauses)
+    return first.parent
+
+
+def _patiently(request: Callable[[], T], pauses: Sequence[float]) -> T:
+    """Make a request; ask again after each pause while the Hub answers with a server error."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    api = HfApi(token=source.token, library_name="stars-hub", library_version=__version__)
     try:
-        info = api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS)
-        return {file.rfilename for file in info.siblings or []}
+        return request()
     except HfHubHTTPError as error:
         if error.response.status_code < 500 or not pauses:
             raise
     time.sleep(pauses[0])
-    return _list_files(source, pauses[1:])
+    return _patiently(request, pauses[1:])
 
 
-def _from_cache(source: Source, required: Sequence[str]) -> Path:
-    if missing := [name for name in required if _cached(source, name) is None]:
-        raise CheckpointError(
-            f"{source}: {' and '.join(missing)} not in the cache, and the Hub may not be asked or does not "
-            "answer: load it once with a connection (no local_files_only=True, no HF_HUB_OFFLINE=1)"
-        )
-    return Path(str(_cached(source, CONFIG_NAME))).parent
+def _fetch_file(
+    source: Source, watch: Watch, name: str, *, revision: str | None, pauses: Sequence[float]
+) -> Path:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-
-def _cached(source: Source, name: str) -> str | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    path = try_to_load_from_cache(
-        source.repo_id, source.inside(name), cache_dir=source.cache_dir, revision=source.revision
+    # Asked beforehand, because hf_hub_download repeats its own first question for minutes if it fails.
+    url = hf_hub_url(source.repo_id, source.inside(name), revision=revision)
+    _patiently(
+        lambda: get_hf_file_metadata(url, token=source.token, timeout=REQUEST_SECONDS, **LIBRARY), pauses
     )
-    return path if isinstance(path, str) else None  # neither None nor the mark of a file known not to exist
-
-
-def _fetch_file(source: Source, watch: Watch, name: str, *, revision: str | None) -> Path:
-    from huggingface_hub import hf_hub_download
-
     options: dict[str, Any] = {}
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:  # not in the earliest 1.x
         options["tqdm_class"] = watch.bar_class()
@@ -146,19 +158,31 @@ def _fetch_file(source: Source, watch: Watch, name: str, *, revision: str | None
         revision=revision,
         cache_dir=source.cache_dir,
         token=source.token,
-        library_name="stars-hub",
-        library_version=__version__,
         etag_timeout=REQUEST_SECONDS,
         force_download=source.force_download,
+        **LIBRARY,
         **options,
     )
     watch.alive()
     return Path(path)
 
 
-def _commit_of(path: Path, source: Source) -> str:
-    depth = len(Path(source.subfolder).parts) if source.subfolder else 0
-    return path.parents[depth].name  # …/snapshots/COMMIT[/SUBFOLDER]/config.json
+def _from_cache(source: Source, required: Sequence[str]) -> Path:
+    paths = [_cached(source, name, source.revision) for name in required]
+    if missing := [name for name, path in zip(required, paths, strict=True) if path is None]:
+        raise CheckpointError(
+            f"{source}: {' and '.join(missing)} not in the cache: load it once without local_files_only=True"
+        )
+    return Path(str(paths[0])).parent
+
+
+def _cached(source: Source, name: str, revision: str | None) -> str | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(
+        source.repo_id, source.inside(name), cache_dir=source.cache_dir, revision=revision
+    )
+    return path if isinstance(path, str) else None  # neither None nor the mark of a file known not to exist
 
 
 def _missing_text(source: Source, missing: Sequence[str], available: set[str]) -> str:

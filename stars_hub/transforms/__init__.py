@@ -1,5 +1,6 @@
 """Batched tensor functions: crop, resample, rotate, centre, streams; randomness is an argument."""
 
+from stars_hub.transforms.loader import Batch, BatchLoader
 from stars_hub.transforms.spatial import (
     add_noise,
     center,
@@ -19,6 +20,8 @@ from stars_hub.transforms.temporal import (
 )
 
 __all__ = [
+    "Batch",
+    "BatchLoader",
     "add_noise",
     "bone_stream",
     "center",

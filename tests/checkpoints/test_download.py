@@ -1,0 +1,404 @@
+"""Models from the Hub, through the real client: the right folder, or one clear error, never a long wait."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hub_server import HubServer
+from huggingface_hub import close_session, constants
+
+from stars_hub.checkpoints import download, resolve_model
+from stars_hub.errors import CheckpointError
+
+FETCHED = {"README.md", "config.json", "layout.json", "model.safetensors"}
+SCRIPT = """
+import sys
+from stars_hub.checkpoints import download, resolve_model
+download.STALL_SECONDS = float(sys.argv[1])
+print(resolve_model("owner/model"))
+"""
+
+
+def same(folder: Path, files: dict[str, bytes], names: set[str] = FETCHED) -> bool:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        name: files[name] for name in names
+    }
+
+
+def run_elsewhere(hub: HubServer, home: Path, *, stall: float = 20.0) -> subprocess.Popen[str]:
+    """Load the model in a process of its own, which reads its settings as a user's process does."""
+    clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    environment = clean | {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "2",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    for name in ("HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"):
+        environment.pop(name, None)
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(stall)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_only_the_files_of_a_model_are_fetched(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    assert same(resolve_model("owner/model"), model_files)
+    fetched = {path.rpartition("/")[2] for _, path, _ in hub.requests("GET", "/resolve/")}
+    assert fetched == FETCHED  # no pickle, no objective
+
+
+def test_the_objective_comes_when_asked_for(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    folder = resolve_model("owner/model", objective=True)
+    assert same(folder, model_files, FETCHED | {"objective.safetensors"})
+
+
+def test_a_missing_objective_is_named(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    del model_files["objective.safetensors"]
+    hub.create("owner/model", model_files)
+    with pytest.raises(CheckpointError, match=r"published without objective\.safetensors"):
+        resolve_model("owner/model", objective=True)
+
+
+def test_a_model_in_a_subfolder(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", {f"ntu60/xsub/{name}": data for name, data in model_files.items()})
+    folder = resolve_model("owner/model", subfolder="ntu60/xsub")
+    assert folder.name == "xsub"
+    assert same(folder, model_files)
+    hub.stop()
+    close_session()
+    assert resolve_model("owner/model", subfolder="ntu60/xsub") == folder
+    with pytest.raises(CheckpointError, match="owner/model"):
+        resolve_model("owner/model")
+
+
+def test_the_subfolders_with_models_are_named(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", {f"xsub/{name}": data for name, data in model_files.items()})
+    with pytest.raises(
+        CheckpointError, match=r"no config.json and no model.safetensors; .*: xsub \(subfolder=\)"
+    ):
+        resolve_model("owner/model")
+
+
+def test_revisions_are_branches_tags_and_commits(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    repository = hub.create("owner/model", model_files)
+    other = model_files | {"README.md": b"another card"}
+    commit = repository.commit(other, ref="v2")
+    for revision in ("v2", commit):
+        assert same(resolve_model("owner/model", revision=revision), other)
+        assert same(resolve_model(f"owner/model@{revision}"), other)
+    assert same(resolve_model("owner/model"), model_files)
+
+
+def test_all_files_come_from_one_commit(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    repository = hub.create("owner/model", model_files)
+    resolve_model("owner/model")
+    commit = repository.refs["main"]
+    assert all(commit in path for _, path, _ in hub.requests("GET", "model.safetensors"))
+
+
+def test_a_push_is_seen_by_the_next_load(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    repository = hub.create("owner/model", model_files)
+    resolve_model("owner/model")
+    newer = model_files | {"README.md": b"newer"}
+    repository.commit(newer)
+    assert same(resolve_model("owner/model"), newer)
+
+
+def test_the_second_load_needs_no_server(
+    hub: HubServer, model_files: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.create("owner/model", model_files)
+    first = resolve_model("owner/model")
+    hub.stop()
+    close_session()
+    start = time.monotonic()
+    assert resolve_model("owner/model") == first
+    assert time.monotonic() - start < 1.5
+    assert "using the copy in the cache" in caplog.text
+    assert resolve_model("owner/model", local_files_only=True) == first
+
+
+@pytest.mark.parametrize("fault", ["silent", "api", "config.json"])
+def test_the_second_load_outlives_a_sick_server(
+    hub: HubServer, model_files: dict[str, bytes], fault: str
+) -> None:
+    hub.create("owner/model", model_files)
+    first = resolve_model("owner/model")
+    if fault == "silent":
+        hub.faults.silent.add("api")
+    else:
+        hub.faults.status[fault] = 500
+    assert resolve_model("owner/model") == first
+
+
+def test_the_second_load_fetches_nothing_again(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    resolve_model("owner/model")
+    hub.log.clear()
+    resolve_model("owner/model")
+    assert [method for method, path, _ in hub.log if "/resolve/" in path] == ["HEAD"] * 2
+
+
+def test_local_files_only_asks_nobody(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    with pytest.raises(
+        CheckpointError, match=r"config.json and model.safetensors not in the cache: load it once"
+    ):
+        resolve_model("owner/model", local_files_only=True)
+    assert not hub.log
+
+
+def test_offline_mode(
+    hub: HubServer,
+    model_files: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hub.create("owner/model", model_files)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    close_session()
+    with pytest.raises(CheckpointError, match="offline mode is on: unset HF_HUB_OFFLINE"):
+        resolve_model("owner/model")
+    assert not hub.log
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    close_session()
+    first = resolve_model("owner/model")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    close_session()
+    assert resolve_model("owner/model") == first
+    assert not caplog.records  # the user asked for it
+
+
+def test_an_objective_that_is_not_in_the_cache(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    resolve_model("owner/model")
+    with pytest.raises(CheckpointError, match=r"objective.safetensors not in the cache"):
+        resolve_model("owner/model", objective=True, local_files_only=True)
+
+
+def test_missing_repository(hub: HubServer) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"no repository owner/nothing on .*or it is private: pass token"
+    ):
+        resolve_model("owner/nothing")
+    with pytest.raises(CheckpointError, match="no repository owner/nothing"):
+        resolve_model("owner/nothing", token="right")
+
+
+def test_missing_revision(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    resolve_model("owner/model")  # what is in the cache does not stand in for another revision
+    with pytest.raises(CheckpointError, match="no revision 'v9'"):
+        resolve_model("owner/model@v9")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_missing_file(hub: HubServer, model_files: dict[str, bytes], name: str) -> None:
+    del model_files[name]
+    hub.create("owner/model", model_files)
+    with pytest.raises(CheckpointError, match=f"no stars-hub model: it holds no {name}"):
+        resolve_model("owner/model")
+
+
+def test_a_file_that_is_listed_but_gone(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.status["model.safetensors"] = 404
+    with pytest.raises(CheckpointError, match="error 404"):
+        resolve_model("owner/model")
+
+
+def test_gated_repository(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files, gated=True)
+    with pytest.raises(
+        CheckpointError, match=r"gated: ask for access on http.*/owner/model, then pass token"
+    ):
+        resolve_model("owner/model")
+
+
+def test_private_repository_and_its_token(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files, token="right")
+    with pytest.raises(CheckpointError, match="or it is private: pass token"):
+        resolve_model("owner/model")
+    with pytest.raises(CheckpointError, match=r"refuses access \(401\)"):
+        resolve_model("owner/model", token="wrong")
+    hub.log.clear()
+    assert same(resolve_model("owner/model", token="right"), model_files)
+    sent = {headers.get("authorization") for _, path, headers in hub.log if "model" in path}
+    assert sent == {"Bearer right"}
+
+
+def test_forbidden(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.status["api"] = 403
+    with pytest.raises(CheckpointError, match=r"refuses access \(403\)"):
+        resolve_model("owner/model")
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_hub_with_errors(hub: HubServer, model_files: dict[str, bytes], status: int) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.status["api"] = status
+    with pytest.raises(CheckpointError, match=f"error {status}; try again later"):
+        resolve_model("owner/model")
+
+
+def test_a_hub_that_recovers(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.fail_first.update({"api": 2, "config.json": 1})
+    assert same(resolve_model("owner/model"), model_files)
+
+
+def test_a_file_that_answers_with_errors_for_ever(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.status["model.safetensors"] = 500
+    start = time.monotonic()
+    with pytest.raises(
+        CheckpointError, match=r"owner/model: the Hub answered with error 500; try again later"
+    ):
+        resolve_model("owner/model")
+    assert time.monotonic() - start < 2
+    hub.faults.status.clear()
+    assert same(resolve_model("owner/model"), model_files)
+
+
+@pytest.mark.parametrize(
+    ("silent", "message"),
+    [
+        ("api", "no connection"),
+        ("config.json", "no connection"),
+        ("GET model.safetensors", "nothing arrived"),
+    ],
+)
+def test_a_server_that_never_answers(
+    hub: HubServer, model_files: dict[str, bytes], silent: str, message: str
+) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.silent.add(silent)
+    start = time.monotonic()
+    with pytest.raises(CheckpointError, match=f"owner/model: {message}"):
+        resolve_model("owner/model")
+    assert time.monotonic() - start < 4
+
+
+def test_connection_refused(hub: HubServer) -> None:
+    hub.stop()
+    start = time.monotonic()
+    with pytest.raises(CheckpointError, match=rf"no connection to {hub.endpoint}.*check the network"):
+        resolve_model("owner/model")
+    assert time.monotonic() - start < 2
+
+
+def test_a_body_cut_short_once_is_resumed(
+    hub: HubServer, model_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 50)
+    hub.create("owner/model", model_files)
+    hub.faults.cut_once["model.safetensors"] = 100
+    assert same(resolve_model("owner/model"), model_files)
+    ranges = [headers.get("range") for _, _, headers in hub.requests("GET", "model.safetensors")]
+    assert ranges == [None, "bytes=100-"]
+
+
+@pytest.mark.parametrize("no_range", [False, True])
+def test_a_body_always_cut_short(hub: HubServer, model_files: dict[str, bytes], no_range: bool) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.cut_after["model.safetensors"] = 100
+    hub.faults.no_range = no_range  # then the client on its own would go on for ever
+    start = time.monotonic()
+    with pytest.raises(CheckpointError, match=r"owner/model: nothing arrived for 1\.5 seconds"):
+        resolve_model("owner/model")
+    assert time.monotonic() - start < 6
+    hub.faults.cut_after.clear()
+    assert same(resolve_model("owner/model"), model_files)
+
+
+def test_a_body_of_the_wrong_size(hub: HubServer, model_files: dict[str, bytes], cache: Path) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.lose["model.safetensors"] = 10
+    with pytest.raises(CheckpointError, match=r"the download failed: .*size.*try again"):
+        resolve_model("owner/model")
+    assert not list(cache.rglob("snapshots/*/model.safetensors"))
+    hub.faults.lose.clear()
+    assert same(resolve_model("owner/model"), model_files)
+
+
+def test_a_slow_line_is_no_stall(
+    hub: HubServer, model_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "STALL_SECONDS", 1.5)
+    model_files["model.safetensors"] = bytes(1_500_000)
+    hub.create("owner/model", model_files)
+    hub.faults.seconds_per_byte = 2.5 / 1_500_000  # half a second for each step of the progress bar
+    assert same(resolve_model("owner/model"), model_files)
+
+
+def test_force_download_mends_the_cache(hub: HubServer, model_files: dict[str, bytes]) -> None:
+    hub.create("owner/model", model_files)
+    folder = resolve_model("owner/model")
+    (folder / "model.safetensors").resolve().write_bytes(b"garbage")
+    assert not same(resolve_model("owner/model"), model_files)
+    assert same(resolve_model("owner/model", force_download=True), model_files)
+
+
+def test_force_download_does_not_take_the_cache_for_an_answer(
+    hub: HubServer, model_files: dict[str, bytes]
+) -> None:
+    hub.create("owner/model", model_files)
+    resolve_model("owner/model")
+    hub.stop()
+    close_session()
+    with pytest.raises(CheckpointError, match="no connection"):
+        resolve_model("owner/model", force_download=True)
+
+
+def test_contradicting_wishes(hub: HubServer) -> None:
+    with pytest.raises(CheckpointError, match="contradict"):
+        resolve_model("owner/model", local_files_only=True, force_download=True)
+
+
+def test_cache_dir_is_respected(
+    hub: HubServer, model_files: dict[str, bytes], tmp_path: Path, cache: Path
+) -> None:
+    hub.create("owner/model", model_files)
+    assert resolve_model("owner/model", cache_dir=tmp_path / "mine").is_relative_to(tmp_path / "mine")
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["owner/na me", "owner/-model", "owner/model.git", "ow..ner/model"])
+def test_impossible_repository_names(hub: HubServer, name: str) -> None:
+    with pytest.raises(CheckpointError, match="no repository id of the form owner/name"):
+        resolve_model(name)
+
+
+def test_two_processes_at_once(hub: HubServer, model_files: dict[str, bytes], tmp_path: Path) -> None:
+    model_files["model.safetensors"] = os.urandom(200_000)
+    hub.create("owner/model", model_files)
+    hub.gate = threading.Barrier(2)  # both have asked before either fetches
+    hub.faults.seconds_per_byte = 0.5 / 200_000
+    processes = [run_elsewhere(hub, tmp_path / "home") for _ in range(2)]
+    for process in processes:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert same(Path(out.strip()), model_files)
+
+
+def test_a_process_ends_after_it_gave_up(
+    hub: HubServer, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    hub.create("owner/model", model_files)
+    hub.faults.silent.add("GET model.safetensors")
+    process = run_elsewhere(hub, tmp_path / "home", stall=1.0)
+    _, err = process.communicate(timeout=25)
+    assert process.returncode == 1
+    assert "CheckpointError: owner/model: nothing arrived for 1 seconds" in err
