@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,6 @@ def main(debug: bool) -> None:
     warnings.showwarning = lambda message, *_, **__: click.echo(f"stars-hub: warning: {message}", err=True)
 
 
-def _named_sequences(source: str, names: list[str]) -> Iterator[Any]:
-    """The sequences of a file, folder or store, one by one, their names kept in `names` as they pass."""
-    from stars_hub.skeletons.readers import iter_sequences
-
-    for sequence in iter_sequences(source):
-        names.append(sequence.name)
-        yield sequence
-
-
 @main.command()
 @click.argument("source", metavar="INPUT")
 @click.option(
@@ -68,12 +58,13 @@ def encode(source: str, model: str, output: Path, dtype: str, num_frames: int | 
 
     from stars_hub.evaluation.features import check_suffix, write_features
     from stars_hub.model import STARSEncoder
+    from stars_hub.model.sources import NamedSequences
 
     check_suffix(output)
     encoder = STARSEncoder.from_pretrained(model, num_frames=num_frames)
-    names: list[str] = []
-    features = encoder.encode(_named_sequences(source, names), dtype=getattr(torch, dtype), **options)
-    write_features(output, names, features)
+    sequences = NamedSequences(source)
+    features = encoder.encode(sequences, dtype=getattr(torch, dtype), **options)
+    write_features(output, sequences.names, features)
     click.echo(f"{output}: {features.shape[0]} features of width {features.shape[1]}")
 
 

@@ -13,7 +13,7 @@ from stars_hub.errors import CheckpointError, ConfigError, LayoutError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.network import SkeletonTransformer, resize_temp_embed
 from stars_hub.model.preparation import Preparation, prepared_batches
-from stars_hub.model.sources import Sequences
+from stars_hub.model.sources import Sequences, opened
 from stars_hub.skeletons.conversion import nearest_joints
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 
@@ -261,6 +261,7 @@ class STARSEncoder(SkeletonTransformer):
             raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
         if device is not None:
             self.to(device)
+        sequences = opened(sequences)
         source = layout if layout is not None else getattr(sequences, "layout", None)
         preparation = Preparation(self.config, self.layout, source, units, up_axis)
         batches = prepared_batches(sequences, preparation, batch_size=batch_size, progress=progress)

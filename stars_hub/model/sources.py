@@ -13,6 +13,7 @@ import torch
 
 from stars_hub.errors import SequenceError
 from stars_hub.skeletons.readers import iter_sequences, read_sequence
+from stars_hub.skeletons.store import SkeletonStore, is_store
 
 MAX_PERSONS = 10
 
@@ -39,11 +40,40 @@ def iter_named(sequences: Sequences) -> Iterator[tuple[str, np.ndarray]]:
         yield name, as_persons(joints, name=name)
 
 
+class NamedSequences:
+    """The sequences of a path, of which the names and the layout are of interest too.
+
+    Args:
+        path: a file, a folder or a store.
+
+    Attributes:
+        layout: the store's; None for files.
+        names: of the sequences that have been read so far.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._sequences = opened(path)
+        self.layout = getattr(self._sequences, "layout", None)
+        self.names: list[str] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for sequence in self._sequences:
+            self.names.append(sequence.name)
+            yield sequence
+
+
+def opened(sequences: Sequences) -> Sequences:
+    """Open what a path leads to, as a store or as an iterator over its files; leave all else as it is."""
+    if not isinstance(sequences, str | Path):
+        return sequences
+    return SkeletonStore.open(sequences) if is_store(sequences) else iter_sequences(sequences)
+
+
 def count(sequences: Sequences) -> int | None:
     """How many sequences there are, if that is known before they are read."""
     if _is_one(sequences):
         return 1
-    return len(sequences) if hasattr(sequences, "__len__") and not isinstance(sequences, str) else None
+    return len(sequences) if hasattr(sequences, "__len__") else None
 
 
 def as_persons(joints: Any, *, name: str) -> np.ndarray:
@@ -91,10 +121,8 @@ def _is_one(sequences: Sequences) -> bool:
 
 
 def _iter_raw(sequences: Sequences) -> Iterator[tuple[str, Any]]:
-    if isinstance(sequences, str | Path):
-        for sequence in iter_sequences(sequences):
-            yield sequence.name, sequence.joints
-    elif _is_one(sequences):
+    sequences = opened(sequences)
+    if _is_one(sequences):
         yield _named(sequences, "the sequence")
     elif isinstance(sequences, Iterable):
         for index, item in enumerate(sequences):

@@ -10,6 +10,7 @@ from stars_hub.skeletons.layouts import FRONT_OF_UP, SkeletonLayout, get_layout
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 TORSO_METRES = 0.5  # pelvis to shoulder centre of an adult; Kinect v2 recordings: 0.51
+IMPOSSIBLE_TORSO = 10.0  # metres: nobody's, whatever the unit was meant to be
 PLAUSIBLE_TORSO = (0.2, 1.0)  # metres: a small child, and an adult with a good deal of measurement error
 DIMS = {"xy": 2, "xyc": 3, "xyz": 3, "xyzc": 4}
 
@@ -36,14 +37,16 @@ def torso_length(joints: np.ndarray, layout: str | SkeletonLayout) -> float | No
 def plausible_units(joints: np.ndarray, layout: str | SkeletonLayout, *, units: str = "m") -> str | None:
     """Warn where joints cannot have the unit that they are said to have, and name the likely one.
 
+    A size that no unit explains, such as that of skeletons normalised by somebody, is no reason to warn.
+
     Args:
         joints: (..., V, 3) as recorded.
         layout: of the joints.
         units: what they are said to have: "m", "cm" or "mm".
 
     Returns:
-        None where the torso measures 0.2 to 1 m (or none is seen); else "m", "cm", "mm" or, for anything that
-        those do not explain and for flat (z = 0) persons, "pixels".
+        The unit, other than `units`, in which the torso measures 0.2 to 1 m; "pixels" for flat (z = 0) persons
+        and for torsos of more than 10 m; else None.
     """
     torso = torso_length(joints, layout)
     low, high = PLAUSIBLE_TORSO
@@ -51,11 +54,16 @@ def plausible_units(joints: np.ndarray, layout: str | SkeletonLayout, *, units: 
         return None
     flat = not np.any(np.nan_to_num(joints[..., 2]))
     fitting = [unit for unit, metres in METRES.items() if low <= torso * metres <= high]
-    likely = fitting[0] if fitting and not flat else "pixels"
-    hint = " (of any scale: the torso becomes 0.5 m)" if likely == "pixels" else ""
+    if fitting and not flat:
+        likely = fitting[0]
+    elif flat or torso * METRES[units] > IMPOSSIBLE_TORSO:
+        likely = "pixels"
+    else:
+        return None
+    # One text for all recordings of a kind, so that Python shows it once.
     warnings.warn(
-        f"a torso of {torso * METRES[units]:.3g} m is implausible, {low} to {high} m are expected: "
-        f"if the joints are not in {units!r}, pass units={likely!r}{hint}",
+        f"a torso of {low} to {high} m is expected; the joints seem not to be in {units!r} but in {likely!r}: "
+        f"pass units={likely!r}",
         UserWarning,
         stacklevel=3,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import HubServer
+from tests.checkpoints.hub_server import HubServer
 from huggingface_hub import close_session, constants
 
 from stars_hub.checkpoints import ModelCard, download, write_model

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hub_server import HubServer
+from tests.checkpoints.hub_server import HubServer
 from huggingface_hub import close_session, constants
 
 from stars_hub.checkpoints import download, resolve_model

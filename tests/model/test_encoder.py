@@ -7,6 +7,7 @@ import torch
 
 from stars_hub.errors import CheckpointError, ConfigError, LayoutError, SequenceError
 from stars_hub.model import EncoderConfig, STARSEncoder
+from stars_hub.skeletons import SkeletonStore, convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from tests.motions import drifting
 
@@ -159,6 +160,16 @@ def test_an_encoder_whose_layout_does_not_fit_says_so() -> None:
     encoder = STARSEncoder(EncoderConfig(num_frames=8, num_joints=5, embed_dim=16, depth=1, num_heads=2))
     with pytest.raises(LayoutError, match="takes 5 joints, but its layout 'ntu25' has 25"):
         encoder.encode(np.zeros((4, 5, 3)))
+
+
+def test_a_store_brings_its_layout(encoder: STARSEncoder, tmp_path: Path) -> None:
+    kinect = convert_layout(drifting(20), "ntu25", "kinect20")
+    store = SkeletonStore.create(
+        tmp_path / "store", [kinect, kinect[:9]], layout="kinect20", names=["b", "a"]
+    )
+    expected = encoder.encode([kinect, kinect[:9]], layout="kinect20")
+    np.testing.assert_array_equal(encoder.encode(store), expected)
+    np.testing.assert_array_equal(encoder.encode(tmp_path / "store"), expected)
 
 
 @pytest.mark.gpu

@@ -110,6 +110,11 @@ class Manifest:
         return manifest
 
 
+def is_store(path: str | Path) -> bool:
+    """Whether a path is a store's folder, whatever its state."""
+    return (Path(path) / MANIFEST_NAME).is_file()
+
+
 def layout_to_json(layout: SkeletonLayout) -> Any:
     """A layout as the JSON value that the manifest holds."""
     return json.loads(layout.to_json())
