@@ -2,8 +2,8 @@
 
 A made-up store of 40,000 sequences (30 to 150 frames, a fifth with a second person) feeds batches of 128 with
 random crop, rotation and T = 120, as the first stage of training wants them. Beside the loader runs a plain
-reader of the same store in the same process: sample by sample, crop, `torch.nn.functional.interpolate`, rotation,
-`torch.stack`, which is what a dataset class of the field does. Run it pinned to one core:
+reader of the same store in the same process: sample by sample, crop, `torch.nn.functional.interpolate`,
+rotation, `torch.stack`, which is what a dataset class of the field does. Run it pinned to one core:
 
     taskset -c 0 python benchmarks/loader.py
 
