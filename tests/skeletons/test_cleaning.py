@@ -242,6 +242,35 @@ def test_clean_reports_what_it_did() -> None:
     assert not report.changed
 
 
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 30),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.sampled_from([None, 7.5, 30.0, 59.94, 240.0]),
+    st.floats(0, 1),
+)
+def test_clean_recordings_are_clean_and_stay_as_they_are(
+    seed: int, frames: int, persons: int, num_persons: int, fps: float | None, share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    joints = rng.normal(0, 1, (frames, persons, 25, 3)).astype(np.float32)
+    joints[rng.random((frames, persons, 25)) < share] = NAN
+    joints[rng.random((frames, persons)) < 0.3] = 0
+    before = joints.copy()
+    cleaned, report = clean(joints, layout="ntu25", num_persons=num_persons, fps=fps, centered=True)
+    np.testing.assert_array_equal(joints, before)
+    assert cleaned.dtype == np.float32
+    assert cleaned.shape[1:] == (min(persons, num_persons), 25, 3)
+    assert not np.isnan(cleaned).any()
+    assert present(cleaned).any(axis=1).all() or len(cleaned) == 1
+    assert (report.frames_before, report.frames_after) == (frames, len(cleaned))
+    again, report = clean(cleaned, layout="ntu25", num_persons=num_persons, bridge=False, centered=True)
+    np.testing.assert_allclose(again, cleaned, atol=1e-6)
+    assert not report.changed or len(cleaned) == 1
+
+
 def test_bad_recordings_say_where() -> None:
     joints = walkers()
     joints[3, 1, 4, 2] = -np.inf

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.skeletons.cleaning import center_sequence, fill_gaps, remove_empty_frames
 from stars_hub.skeletons.layouts import get_layout
 from stars_hub.skeletons.store import SkeletonStore
@@ -114,6 +115,25 @@ def test_batches_are_what_the_transforms_make(
         seen += ids.tolist()
     assert sorted(seen) == list(range(COUNT))
     assert seen != sorted(seen)
+
+
+@pytest.mark.parametrize("absent_person", ["zeros", "copy"])
+@pytest.mark.parametrize("centering", ["sequence", "none"])
+def test_evaluation_batches_are_what_encode_sees(
+    store: SkeletonStore, absent_person: Any, centering: Any
+) -> None:
+    config = EncoderConfig(
+        num_frames=40, embed_dim=16, depth=1, num_heads=2, absent_person=absent_person, centering=centering
+    )
+    encoder = STARSEncoder(config).eval()
+    settings = {"absent_person": absent_person, "centering": centering, "crop": 0.95, "rotation": 0.0}
+    loader = BatchLoader(store, batch_size=COUNT, num_frames=40, shuffle=False, **settings)
+    with torch.no_grad():
+        features = encoder(next(iter(loader)).x)
+    # A person who is stored and all zeros is nobody's copy here; to encode that person is simply absent.
+    same = np.arange(COUNT) != (13 if absent_person == "copy" else -1)
+    wanted = torch.from_numpy(encoder.encode(recordings()))
+    torch.testing.assert_close(features[same], wanted[same], atol=1e-5, rtol=1e-4)
 
 
 def by_id(*loaders: BatchLoader) -> dict[int, Tensor]:

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from stars_hub.errors import ConfigError, LayoutError, SequenceError
 from stars_hub.skeletons.layouts import get_layout
-from stars_hub.transforms import add_noise, center, mirror, random_angles, rotate, rotation_matrices
+from stars_hub.transforms import (
+    add_noise,
+    bone_stream,
+    center,
+    mirror,
+    motion_stream,
+    random_angles,
+    rotate,
+    rotation_matrices,
+)
 
 
 @pytest.fixture
@@ -96,6 +105,26 @@ def test_center_puts_the_joint_at_the_origin_and_keeps_absence(x: Tensor) -> Non
         assert (absent == 0).all()
     torch.testing.assert_close(center(found, 1), found)
     assert torch.equal(center(torch.zeros(1, 3, 4, 25, 2), 1), torch.zeros(1, 3, 4, 25, 2))
+
+
+def test_all_of_them_carry_gradients_in_float64(x: Tensor) -> None:
+    small = x[:, :, :3].clone().requires_grad_()
+    for transform in (
+        lambda x: center(x, 1),
+        lambda x: mirror(x, "ntu25", torch.tensor([True, False])),
+        lambda x: add_noise(x, 0.01, torch.Generator().manual_seed(0)),
+        lambda x: bone_stream(x, "ntu25"),
+        motion_stream,
+    ):
+        result = transform(small)
+        assert result.dtype == torch.float64
+        weights = torch.randn(result.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+        (gradient,) = torch.autograd.grad((result * weights).sum(), small)
+        # All of these are affine: a step along a direction changes the result by exactly the gradient.
+        step = torch.randn(x[:, :, :3].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+        step = step * (small != 0)
+        change = ((transform(small.detach() + step) - result.detach()) * weights).sum()
+        torch.testing.assert_close(change, (gradient * step).sum())
 
 
 def test_rotation_refuses_2d_and_wrong_angles(x: Tensor) -> None:
