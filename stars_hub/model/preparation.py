@@ -4,11 +4,12 @@ The steps, in this order, for each sequence:
 
 1.  units and axes become metres with y up, joints become those of the encoder's layout;
 2.  unknown joints (NaN) are filled: over time, then from their neighbours in the skeleton;
-3.  persons who are never there are dropped; of too many, those that move most are kept;
+3.  persons who are never there come last; of too many, those that move most are kept;
 4.  the middle of the first person's spine, when that person first appears, becomes the origin;
 5.  frames without anybody are removed;
 6.  the central 95 % are resampled to the encoder's number of frames;
-7.  a second person who is not there is all zeros, or a copy of the first (`absent_person`).
+7.  a second person whom the recording does not have is all zeros, or a copy of the first
+    (`absent_person`); one whom it has as zeros stays so.
 
 Reference: STARS (arXiv 2407.10935), section 4.2; the preprocessing of NTU RGB+D by its users.
 """
@@ -66,9 +67,8 @@ class Preparation:
             raise LayoutError(_wrong_joint_count(name, joints.shape[2], source))
         joints = convert_layout(joints, source, self.target, units=self.units, up_axis=self.up_axis)
         joints = fill_gaps(joints, self.target.parents)
-        there = joints.any(axis=(0, 2, 3))
-        joints = joints[:, there] if there.any() else joints[:, :1]
-        joints = limit_persons(joints, self.config.num_persons)
+        absent = ~joints.any(axis=(0, 2, 3))
+        joints = limit_persons(joints[:, np.argsort(absent, kind="stable")], self.config.num_persons)
         if self.config.centering == "sequence":
             joints = center_sequence(joints, self.target.spine_middle)
         return remove_empty_frames(joints)

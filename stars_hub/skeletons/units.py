@@ -45,8 +45,8 @@ def plausible_units(joints: np.ndarray, layout: str | SkeletonLayout, *, units: 
         units: what they are said to have: "m", "cm" or "mm".
 
     Returns:
-        The unit, other than `units`, in which the torso measures 0.2 to 1 m; "pixels" for flat (z = 0) persons
-        and for torsos of more than 10 m; else None.
+        The unit, other than `units`, in which the torso measures 0.2 to 1 m; "pixels" for flat (z = 0)
+        persons and for torsos of more than 10 m; else None.
     """
     torso = torso_length(joints, layout)
     low, high = PLAUSIBLE_TORSO
@@ -62,7 +62,7 @@ def plausible_units(joints: np.ndarray, layout: str | SkeletonLayout, *, units: 
         return None
     # One text for all recordings of a kind, so that Python shows it once.
     warnings.warn(
-        f"a torso of {low} to {high} m is expected; the joints seem not to be in {units!r} but in {likely!r}: "
+        f"a torso of {low} to {high} m is expected; the joints seem to be in {likely!r}, not in {units!r}: "
         f"pass units={likely!r}",
         UserWarning,
         stacklevel=3,

@@ -1,0 +1,55 @@
+"""JSON: nested lists of numbers, null where a joint is unknown.
+
+A file holds one sequence or a list of them, each either the bare lists, (T, V, 3) or (T, M, V, 3), or an
+object {"joints": …, "name": …, "label": …, "subject": …} whose further plain values become columns.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stars_hub.errors import SkeletonFileError
+from stars_hub.skeletons.readers.check import as_joints
+from stars_hub.skeletons.readers.text import read_text
+from stars_hub.skeletons.sequence import Sequence
+
+
+def iter_json(path: Path) -> Iterator[Sequence]:
+    """Read a `.json` file."""
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise SkeletonFileError(f"this is no JSON: {error.msg}", path, error.lineno) from error
+    except (RecursionError, ValueError) as error:  # nested too deep; a whole number of thousands of digits
+        raise SkeletonFileError(f"this is no JSON that can be read: {error}", path) from error
+    if isinstance(content, dict) or _depth(content) in (3, 4):
+        yield _sequence(content, path, path.stem)
+        return
+    if not isinstance(content, list) or not content:
+        raise SkeletonFileError("expected nested lists of numbers, or objects with joints", path)
+    for index, item in enumerate(content):
+        yield _sequence(item, path, f"{path.stem}/{index:06d}")
+
+
+def _depth(content: Any) -> int:
+    """How deep the first lists are nested; objects count as no list."""
+    depth = 0
+    while isinstance(content, list) and content:
+        depth, content = depth + 1, content[0]
+    return depth if not isinstance(content, dict) else 0
+
+
+def _sequence(item: Any, path: Path, name: str) -> Sequence:
+    if not isinstance(item, dict):
+        return Sequence(as_joints(item, path, what=name), name)
+    if "joints" not in item:
+        raise SkeletonFileError(
+            f"{name}: an object needs joints, got {', '.join(item)[:80] or 'nothing'}", path
+        )
+    values = {key: value for key, value in item.items() if key != "joints"}
+    if not all(value is None or isinstance(value, str | int | float) for value in values.values()):
+        raise SkeletonFileError(f"{name}: what stands beside joints must be numbers or text", path)
+    name = str(values.pop("name", name))
+    known = {field: values.pop(field, None) for field in ("label", "subject")}
+    return Sequence(as_joints(item["joints"], path, what=name), name, columns=values, **known)
