@@ -349,6 +349,19 @@ def test_an_existing_folder_is_never_overwritten(store: SkeletonStore, tmp_path:
     assert len(SkeletonStore.create(tmp_path / "empty", motions(1), layout=TRIPOD)) == 1
 
 
+def test_describe_counts(store: SkeletonStore) -> None:
+    text = store.describe()
+    present = sum(bool(joints[:, person].any()) for joints in motions() for person in range(joints.shape[1]))
+    for line in (
+        "samples   12",
+        f"persons   {present}",
+        "layout    tripod (3 joints, float32)",
+        "labels    3",
+    ):
+        assert line in text
+    assert store.fingerprint in text
+
+
 def test_every_array_opens_with_plain_numpy(store: SkeletonStore) -> None:
     for path in store.folder.rglob("*.npy"):
         np.load(path, mmap_mode="r", allow_pickle=False)

@@ -9,7 +9,7 @@ import numpy as np
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
-from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in
+from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in, shorten
 from stars_hub.skeletons.store.arrays import StoreArrays
 from stars_hub.skeletons.store.create import write_sequences
 from stars_hub.skeletons.store.format import NO_NUMBER
@@ -232,7 +232,13 @@ class SkeletonStore(StoreArrays):
             labels = self.labels if stratify and (self.labels >= 0).any() else None
             train, test = fraction_split(len(self), fraction, seed=seed, labels=labels)
         else:
-            train, test = self._split_rule(rule, subjects, names).apply(self.column, len(self))
+            rule = self._split_rule(rule, subjects, names)
+            train, test = rule.apply(self.column, len(self))
+            if len(self) and not len(train):
+                raise StoreError(
+                    f"no sample has a {rule.column} among the training ones {shorten(rule.train)}; "
+                    f"this store has {shorten(np.unique(self.column(rule.column)).tolist())}"
+                )
         return self._view(self._rows[train]), self._view(self._rows[test])
 
     def _split_rule(
@@ -261,6 +267,24 @@ class SkeletonStore(StoreArrays):
         """
         for folder in self._source.folders:
             verify_folder(folder, progress=progress)
+
+    def describe(self) -> str:
+        """What this is, as text of several lines."""
+        source, frames = self._source, int(self.lengths.sum())
+        present = int((self.person_spans()[0] != NO_NUMBER).sum())
+        lines = [
+            f"skeleton store {source.folder}",
+            f"  samples   {len(self):,}",
+            f"  frames    {frames:,} at {self.fps:g} a second ({frames / self.fps / 3600:.2f} h)",
+            f"  persons   {present:,}",
+            f"  layout    {self.layout.name} ({self.layout.num_joints} joints, {source.frames.dtype})",
+            f"  labels    {len(np.unique(self.labels[self.labels >= 0])):,}",
+            f"  columns   {', '.join(self.columns)}",
+            f"  splits    {', '.join(self.split_names) or 'none declared'}",
+            *(f"  {name:<9} {value}" for name, value in self.provenance.items()),
+            f"  digest    {self.fingerprint}",
+        ]
+        return "\n".join(lines)
 
     @property
     def fingerprint(self) -> str:
