@@ -110,8 +110,8 @@ class SkeletonStore(StoreArrays):
         """
         return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
 
-    def copy(self, folder: str | Path, *, dtype: str = "float32", progress: bool = False) -> "SkeletonStore":
-        """Write this selection as a store of its own.
+    def copy(self, folder: str | Path, *, dtype: str | None = None, progress: bool = False) -> "SkeletonStore":
+        """Write this selection as a store of its own; dtype is as it is by default.
 
         Raises:
             StoreError: see `create`.
@@ -122,7 +122,7 @@ class SkeletonStore(StoreArrays):
             layout=self.layout,
             label_names=self.label_names,
             fps=self.fps,
-            dtype=dtype,
+            dtype=dtype or str(self.frames.dtype),
             splits=self._source.splits,
             provenance=self.provenance,
             progress=progress,
