@@ -110,7 +110,9 @@ class SkeletonStore(StoreArrays):
         """
         return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
 
-    def copy(self, folder: str | Path, *, dtype: str | None = None, progress: bool = False) -> "SkeletonStore":
+    def copy(
+        self, folder: str | Path, *, dtype: str | None = None, progress: bool = False
+    ) -> "SkeletonStore":
         """Write this selection as a store of its own; dtype is as it is by default.
 
         Raises:
