@@ -1,6 +1,7 @@
 """Many readers, one writer: the store does not depend on how many, or on what went wrong meanwhile."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from stars_hub.errors import SkeletonFileError, StoreError
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.store import SkeletonStore, StoreBuilder
 from stars_hub.skeletons.store.ingest import Item, default_workers, ingest, ingest_stream
-from stars_hub.skeletons.store.journal import BuildEntry
+from stars_hub.skeletons.store.journal import JOURNAL_NAME, BuildEntry
 
 
 def write_files(folder: Path, count: int = 40) -> list[Item]:
@@ -46,6 +47,9 @@ def read(path: Path) -> list[Sequence]:
 
 def read_and_die(path: Path) -> list[Sequence]:
     if path.stem == "take030":
+        journal = path.parent.parent / ".out.building" / JOURNAL_NAME
+        while "take007" not in journal.read_text():  # until the first task is written
+            time.sleep(0.01)
         os._exit(1)
     return read(path)
 

@@ -46,7 +46,7 @@ def test_ntu60(golden_dir: Path, tmp_path: Path) -> None:
     assert "(-40,083 and -16,477)" in text
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ntu120_serves_ntu60_too(golden_dir: Path, tmp_path: Path, workers: int) -> None:
     prepare("ntu120", golden_dir / "ntu_raw", tmp_path / "ntu120", workers=workers)
     store = SkeletonStore.open(tmp_path / "ntu120")
