@@ -113,7 +113,7 @@ def prepare_pku(raw: Path, *, layout: str | SkeletonLayout | None = None, phase:
 
 
 def prepare_npz(raw: Path, *, layout: str | SkeletonLayout | None = None) -> Preparation:
-    """One file with many sequences; a .json of the same name may hold fps, label_names and parents.
+    """One file with many sequences; a .json of the same name may hold fps, label_names, parents, splits.
 
     Raises:
         SkeletonFileError: no such file, or nothing in it.
@@ -127,6 +127,7 @@ def prepare_npz(raw: Path, *, layout: str | SkeletonLayout | None = None) -> Pre
     if first is None:
         raise SkeletonFileError("it holds no sequence", raw)
     stat = raw.stat()
+    given = {"given": SplitRule("split", ("train",))} if "split" in first.columns else {}
     return Preparation(
         layout_of(first, raw, layout, parents=notes.get("parents")),
         stream=chain([first], sequences),
@@ -134,7 +135,7 @@ def prepare_npz(raw: Path, *, layout: str | SkeletonLayout | None = None) -> Pre
         total=notes.get("num_sequences"),
         fps=float(notes.get("fps", 30)),
         label_names=notes.get("label_names"),
-        splits={"given": SplitRule("split", ("train",))} if "split" in first.columns else {},
+        splits=given | {name: SplitRule.from_json(rule) for name, rule in notes.get("splits", {}).items()},
         provenance={
             name: notes[name] for name in ("dataset", "licence", "license", "source") if name in notes
         },

@@ -134,10 +134,12 @@ def _refuse_nothing(raw: Path, entries: list[BuildEntry], num_samples: int) -> N
 
 def count_warnings(store: SkeletonStore, splits: Mapping[str, SplitRule]) -> list[str]:
     """Where a prepared dataset's splits have other sizes than the complete dataset's."""
-    warnings = []
+    warnings: list[str] = []
+    checked: list[SplitRule] = []  # some go by two names
     for name, rule in splits.items():
-        if rule.expected is None:
+        if rule.expected is None or rule in checked:
             continue
+        checked.append(rule)
         train, test = rule.apply(store.column, len(store))
         counts = len(train), len(test)
         if counts != rule.expected:

@@ -1,6 +1,8 @@
 """Many readers, one writer: the store does not depend on how many, or on what went wrong meanwhile."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -96,6 +98,47 @@ def test_a_reader_that_dies_is_reported_and_the_next_run_goes_on(tmp_path: Path)
     assert (
         SkeletonStore.open(tmp_path / "out").fingerprint == SkeletonStore.open(tmp_path / "fresh").fingerprint
     )
+
+
+def read_forever(path: Path) -> list[Sequence]:
+    (path.parent.parent / f"pid{os.getpid()}").touch()
+    time.sleep(600)
+    return []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.skeletons.test_ingest import prepare, read_forever, write_files
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    prepare(folder / "out", write_files(folder / "raw"), workers=2, reader=read_forever)
+"""
+
+
+def test_readers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment) as parent:
+        while len(readers := list(tmp_path.glob("pid*"))) < 2:
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.kill()
+    left = {int(path.name[3:]) for path in readers}
+    deadline = time.monotonic() + 20
+    while left and time.monotonic() < deadline:
+        left = {pid for pid in left if is_running(pid)}
+        time.sleep(0.02)
+    assert not left
+
+
+def is_running(pid: int) -> bool:
+    """A zombie that nobody reaps yet has ended too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:

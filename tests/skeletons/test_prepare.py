@@ -44,6 +44,7 @@ def test_ntu60(golden_dir: Path, tmp_path: Path) -> None:
         "warning: xsub has 8 training and 10 test samples; the complete dataset has 40,091 and 16,487" in text
     )
     assert "(-40,083 and -16,477)" in text
+    assert text.count("warning: ") == 2
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -138,12 +139,14 @@ def test_npz_with_notes_beside_it(tmp_path: Path) -> None:
     ):
         prepare("npz", tmp_path / "walks.npz", tmp_path / "out")
     (tmp_path / "walks.json").write_text(
-        '{"fps": 15, "label_names": ["walk", "wave"], "licence": "CC0", "x": 1}'
+        '{"fps": 15, "label_names": ["walk", "wave"], "licence": "CC0", '
+        '"splits": {"xsub": {"column": "subject", "train": [1, 3]}}}'
     )
     prepare("npz", tmp_path / "walks.npz", tmp_path / "out", layout="utd20")
     store = SkeletonStore.open(tmp_path / "out")
     assert (store.fps, store.label_names, store.layout.name) == (15, ["walk", "wave"], "utd20")
     assert store.provenance["licence"] == "CC0"
+    assert [view.names.tolist() for view in store.split("xsub")] == [["a", "c"], ["b"]]
     assert store.column("correct").tolist() == [1, 0, 1]
     for sample, joints in zip(store, sequences, strict=True):
         np.testing.assert_array_equal(sample.joints[:, 0], joints)

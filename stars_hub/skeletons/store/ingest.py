@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -81,6 +82,18 @@ def _read_items(read: Read, layout: SkeletonLayout, items: list[Item]) -> list[t
     return [read_item(read, layout, item) for item in items]
 
 
+def _follow_parent() -> None:
+    """End this worker when its parent is killed: the pool's queues would let it wait for ever."""
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
+
+
+def _exit_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def default_workers(num_items: int) -> int:
     """As many processes as there are cores, but none for a handful of files: starting one takes a while."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -126,7 +139,8 @@ def _outcomes(
         return
     tasks = deque(items[start : start + FILES_A_TASK] for start in range(0, len(items), FILES_A_TASK))
     # spawn: threads of a parent that was forked may hold locks for ever
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
     running: deque[Future[list[tuple[list[Sequence], Skips]]]] = deque()
     with ExitStack() as stack:
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
