@@ -216,7 +216,10 @@ def explain(error: BaseException, source: Source) -> str:
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{source}: the repository has no revision {source.revision!r}; see {page}/tree/main"
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"there is no repository {source.repo_id} on {constants.ENDPOINT}, or it is private: {log_in}"
+        where = (
+            f"neither a repository {source.repo_id} on {constants.ENDPOINT} nor a folder of this name here"
+        )
+        return f"there is {where}, or it is private: {log_in}"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return f"{source} is not in the cache and offline mode is on: unset HF_HUB_OFFLINE and load it once"
     if isinstance(error, errors.RemoteEntryNotFoundError):
@@ -231,4 +234,6 @@ def explain(error: BaseException, source: Source) -> str:
     if isinstance(error, OSError):
         return f"{source}: the download failed: {detail}; try again, with force_download=True if this stays"
     reason = f"{type(error).__name__}: {detail}"
-    return f"{source}: no connection to {constants.ENDPOINT} ({reason}); check the network"
+    return (
+        f"{source}: the connection to {constants.ENDPOINT} failed ({reason}); check the network and try again"
+    )

@@ -114,10 +114,10 @@ def test_appended_bytes_are_noticed(tmp_path: Path) -> None:
         read_tensors(write(tmp_path / "w.safetensors", SMALL + b"\0"))
 
 
-def test_every_flipped_bit_of_the_header_is_noticed_or_harmless(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_the_header_is_noticed_or_harmless(tmp_path: Path) -> None:
     """A name that became another name is only noticed by the module that takes the tensors."""
     path, noticed = tmp_path / "w.safetensors", 0
-    for bit in range(HEADER * 8):
+    for bit in range(0, HEADER * 8, 3):
         damaged = bytearray(SMALL)
         damaged[bit // 8] ^= 1 << bit % 8
         module = small_module()
@@ -129,7 +129,7 @@ def test_every_flipped_bit_of_the_header_is_noticed_or_harmless(tmp_path: Path) 
             continue
         for name, value in small_module().state_dict().items():
             assert torch.equal(module.state_dict()[name], value), f"bit {bit} changed {name}"
-    assert noticed > HEADER * 6  # what is harmless: the padding and {"format": "pt"}
+    assert noticed > HEADER * 2  # what is harmless: the padding and {"format": "pt"}
 
 
 @given(data=st.binary(max_size=400))
