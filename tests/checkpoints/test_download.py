@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.checkpoints.hub_server import HubServer
 from huggingface_hub import close_session, constants
 
-from stars_hub.checkpoints import resolve_model
+from stars_hub.checkpoints import download, resolve_model
 from stars_hub.errors import CheckpointError
 
 FETCHED = {"README.md", "config.json", "layout.json", "model.safetensors"}
@@ -115,6 +116,40 @@ def test_a_push_is_seen_by_the_next_load(hub: HubServer, model_files: dict[str, 
     assert same(resolve_model("owner/model"), newer)
 
 
+@pytest.mark.parametrize("fault", ["status", "silent"])
+def test_an_update_that_fails_leaves_the_older_model_usable(
+    hub: HubServer, model_files: dict[str, bytes], fault: str
+) -> None:
+    repository = hub.create("owner/model", model_files)
+    first = resolve_model("owner/model")
+    repository.commit(model_files | {"model.safetensors": b"newer", "config.json": b"newer"})
+    if fault == "status":
+        hub.faults.status["model.safetensors"] = 500
+    else:
+        hub.faults.silent.add("GET model.safetensors")
+    assert resolve_model("owner/model") == first
+    hub.stop()
+    close_session()
+    assert resolve_model("owner/model") == first
+    assert same(first, model_files)
+
+
+def test_a_push_between_two_questions(
+    hub: HubServer, model_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = hub.create("owner/model", model_files)
+    newer = {name: data + b" " for name, data in model_files.items()}
+    real = download._fetch_missing
+
+    def then_pushed(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        if len(repository.commits) == 1:
+            repository.commit(newer)
+
+    monkeypatch.setattr(download, "_fetch_missing", then_pushed)
+    assert same(resolve_model("owner/model"), newer)
+
+
 def test_the_second_load_needs_no_server(
     hub: HubServer, model_files: dict[str, bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,7 +212,9 @@ def test_offline_mode(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     close_session()
     assert resolve_model("owner/model") == first
-    assert not caplog.records  # the user asked for it
+    assert not [
+        record for record in caplog.records if record.name.startswith("stars_hub")
+    ]  # it was asked for
 
 
 def test_an_objective_that_is_not_in_the_cache(hub: HubServer, model_files: dict[str, bytes]) -> None:
