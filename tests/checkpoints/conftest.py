@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.checkpoints.hub_server import HubServer
 from huggingface_hub import close_session, constants
 
 from stars_hub.checkpoints import ModelCard, download, write_model
+from tests.checkpoints.hub_server import HubServer
 
 CONFIG = {"num_joints": 25, "embed_dim": 8}
 

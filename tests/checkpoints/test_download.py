@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.checkpoints.hub_server import HubServer
 from huggingface_hub import close_session, constants
 
 from stars_hub.checkpoints import download, resolve_model
 from stars_hub.errors import CheckpointError
+from tests.checkpoints.hub_server import HubServer
 
 FETCHED = {"README.md", "config.json", "layout.json", "model.safetensors"}
 SCRIPT = """

@@ -7,11 +7,11 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
-from hub_server import HubServer
 from huggingface_hub.utils import filter_repo_objects
 
 from stars_hub.checkpoints import push_folder, write_model
 from stars_hub.errors import CheckpointError
+from tests.checkpoints.hub_server import HubServer
 
 Calls = list[tuple[str, dict[str, Any]]]
 
