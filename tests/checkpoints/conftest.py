@@ -65,15 +65,20 @@ def hub(tmp_path: Path, client_session: None, monkeypatch: pytest.MonkeyPatch) -
             "AGENT_HARNESSES_PATH": str(home / "harnesses.json"),
             "HF_HUB_DISABLE_IMPLICIT_TOKEN": True,
             "HF_HUB_OFFLINE": False,
-            "HF_HUB_DOWNLOAD_TIMEOUT": 0.4,
         }.items():
             monkeypatch.setattr(constants, name, value, raising=False)
         for name in [key for key in os.environ if key.lower().endswith("_proxy")]:
             monkeypatch.delenv(name)
         monkeypatch.setattr(download, "PAUSES", (0.01, 0.01))
-        monkeypatch.setattr(download, "REQUEST_SECONDS", 0.5)
-        monkeypatch.setattr(download, "STALL_SECONDS", 1.0)
         yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits of a second for what never comes. Not for all tests: on a busy machine they would fail."""
+    monkeypatch.setattr(download, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(download, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
 
 
 @pytest.fixture

@@ -25,13 +25,13 @@ def test_growing_files_are_life_and_restarts_are_not(tmp_path: Path) -> None:
     def grow(sizes: list[int]) -> str:
         for size in sizes:
             (tmp_path / "part").write_bytes(bytes(size))
-            time.sleep(0.15)
+            time.sleep(0.1)
         return "done"
 
     watch = Watch(tmp_path)
-    assert run_watched(lambda: grow([1, 2, 3, 4, 5, 6]), watch, limit=0.5) == "done"
+    assert run_watched(lambda: grow([1, 2, 3, 4, 5, 6]), watch, limit=0.4) == "done"
     with pytest.raises(StalledError):
-        run_watched(lambda: grow([1, 6, 1, 6, 1, 6, 1, 6]), watch, limit=0.5)
+        run_watched(lambda: grow([1, 6, 1, 6, 1, 6, 1, 6]), watch, limit=0.4)
 
 
 def test_bars_are_life_while_they_reach_further(tmp_path: Path) -> None:
