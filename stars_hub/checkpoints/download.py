@@ -59,17 +59,28 @@ def download(source: Source, *, objective: bool = False) -> Path:
         CheckpointError: for every failure; it says what to do. The wait in silence is limited.
     """
     from huggingface_hub import constants
+    from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled, RevisionNotFoundError
     from huggingface_hub.file_download import repo_folder_name
 
+    required = [CONFIG_NAME, WEIGHTS_NAME, *([OBJECTIVE_NAME] if objective else [])]
     cache = Path(source.cache_dir or constants.HF_HUB_CACHE).expanduser()
     try:
+        if source.local_files_only:
+            return _from_cache(source, required)
         watch = Watch(cache / repo_folder_name(repo_id=source.repo_id, repo_type="model") / "blobs")
         with _fine_progress():
-            return run_watched(lambda: _fetch(source, watch, objective=objective), watch, limit=STALL_SECONDS)
+            return run_watched(lambda: _from_hub(source, watch, required), watch, limit=STALL_SECONDS)
     except CheckpointError:
         raise
-    except Exception as error:
+    except (RevisionNotFoundError, HFValidationError) as error:
         raise CheckpointError(explain(error, source)) from error
+    except Exception as error:
+        cached = all(_cached(source, name, source.revision) for name in required)
+        if source.force_download or not cached:
+            raise CheckpointError(explain(error, source)) from error
+        if not isinstance(error, OfflineModeIsEnabled):
+            logger.warning("%s; using the copy in the cache", explain(error, source))
+        return _from_cache(source, required)
 
 
 @contextmanager
@@ -85,70 +96,40 @@ def _fine_progress() -> Iterator[None]:
         constants.DOWNLOAD_CHUNK_SIZE = usual
 
 
-def _fetch(source: Source, watch: Watch, *, objective: bool) -> Path:
-    from huggingface_hub.errors import OfflineModeIsEnabled, RevisionNotFoundError
-
-    required = [CONFIG_NAME, WEIGHTS_NAME, *([OBJECTIVE_NAME] if objective else [])]
-    if source.local_files_only:
-        return _from_cache(source, required)
-    revision = source.revision
-    fallback = not source.force_download and all(_cached(source, name, revision) for name in required)
-    try:
-        return _from_hub(source, watch, required, pauses=() if fallback else PAUSES)
-    except (CheckpointError, RevisionNotFoundError):
-        raise  # the Hub answered, and what it said also holds for the copy in the cache
-    except Exception as error:
-        if not fallback:
-            raise
-        if not isinstance(error, OfflineModeIsEnabled):
-            logger.warning("%s; using the copy in the cache", explain(error, source))
-        return _from_cache(source, required)
-
-
-def _from_hub(source: Source, watch: Watch, required: Sequence[str], pauses: Sequence[float]) -> Path:
+def _from_hub(source: Source, watch: Watch, required: Sequence[str]) -> Path:
     from huggingface_hub import HfApi
 
     api = HfApi(token=source.token, **LIBRARY)
     info = _patiently(
-        lambda: api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS), pauses
+        lambda: api.model_info(source.repo_id, revision=source.revision, timeout=REQUEST_SECONDS)
     )
     available = {file.rfilename for file in info.siblings or []}
     if missing := [name for name in required if source.inside(name) not in available]:
         raise CheckpointError(_missing_text(source, missing, available))
-    # The first file, asked for by the branch's name, makes the cache note which commit that is; the others
-    # come from this commit, whatever is pushed meanwhile.
-    first = _fetch_file(source, watch, required[0], revision=source.revision, pauses=pauses)
-    commit = first.parents[source.inside(CONFIG_NAME).count("/")].name  # …/snapshots/COMMIT/config.json
-    optional = [name for name in (LAYOUT_NAME, CARD_NAME) if source.inside(name) in available]
-    for name in optional + list(required[1:]):  # weights last: where they are in the cache, all is
+    others = [name for name in (LAYOUT_NAME, CARD_NAME) if source.inside(name) in available]
+    others += [name for name in required if name != CONFIG_NAME]
+    # The config comes last, by the name of the branch: this is when the cache notes that the branch is now at
+    # this commit. If a file fails before, the cache stays at an earlier commit that is whole.
+    _fetch_missing(source, watch, others, commit=info.sha)
+    config = _fetch_file(source, watch, CONFIG_NAME, revision=source.revision)
+    commit = config.parents[source.inside(CONFIG_NAME).count("/")].name  # …/snapshots/COMMIT/config.json
+    if commit != info.sha:  # somebody pushed in between
+        _fetch_missing(source, watch, others, commit=commit)
+    return config.parent
+
+
+def _fetch_missing(source: Source, watch: Watch, names: Sequence[str], *, commit: str | None) -> None:
+    for name in names:
         if source.force_download or _cached(source, name, commit) is None:
-            _fetch_file(source, watch, name, revision=commit, pauses=pauses)
-    return first.parent
+            _fetch_file(source, watch, name, revision=commit)
 
 
-def _patiently(request: Callable[[], T], pauses: Sequence[float]) -> T:
-    """Make a request; ask again after each pause while the Hub answers with a server error."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return request()
-    except HfHubHTTPError as error:
-        if error.response.status_code < 500 or not pauses:
-            raise
-    time.sleep(pauses[0])
-    return _patiently(request, pauses[1:])
-
-
-def _fetch_file(
-    source: Source, watch: Watch, name: str, *, revision: str | None, pauses: Sequence[float]
-) -> Path:
+def _fetch_file(source: Source, watch: Watch, name: str, *, revision: str | None) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     # Asked beforehand, because hf_hub_download repeats its own first question for minutes if it fails.
     url = hf_hub_url(source.repo_id, source.inside(name), revision=revision)
-    _patiently(
-        lambda: get_hf_file_metadata(url, token=source.token, timeout=REQUEST_SECONDS, **LIBRARY), pauses
-    )
+    _patiently(lambda: get_hf_file_metadata(url, token=source.token, timeout=REQUEST_SECONDS, **LIBRARY))
     options: dict[str, Any] = {}
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:  # not in the earliest 1.x
         options["tqdm_class"] = watch.bar_class()
@@ -165,6 +146,20 @@ def _fetch_file(
     )
     watch.alive()
     return Path(path)
+
+
+def _patiently(request: Callable[[], T], pauses: Sequence[float] | None = None) -> T:
+    """Make a request; ask again after each pause while the Hub answers with a server error."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    pauses = PAUSES if pauses is None else pauses
+    try:
+        return request()
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500 or not pauses:
+            raise
+    time.sleep(pauses[0])
+    return _patiently(request, pauses[1:])
 
 
 def _from_cache(source: Source, required: Sequence[str]) -> Path:
@@ -216,7 +211,10 @@ def explain(error: BaseException, source: Source) -> str:
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{source}: the repository has no revision {source.revision!r}; see {page}/tree/main"
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"there is no repository {source.repo_id} on {constants.ENDPOINT}, or it is private: {log_in}"
+        where = (
+            f"neither a repository {source.repo_id} on {constants.ENDPOINT} nor a folder of this name here"
+        )
+        return f"there is {where}, or it is private: {log_in}"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return f"{source} is not in the cache and offline mode is on: unset HF_HUB_OFFLINE and load it once"
     if isinstance(error, errors.RemoteEntryNotFoundError):
@@ -231,4 +229,6 @@ def explain(error: BaseException, source: Source) -> str:
     if isinstance(error, OSError):
         return f"{source}: the download failed: {detail}; try again, with force_download=True if this stays"
     reason = f"{type(error).__name__}: {detail}"
-    return f"{source}: no connection to {constants.ENDPOINT} ({reason}); check the network"
+    return (
+        f"{source}: the connection to {constants.ENDPOINT} failed ({reason}); check the network and try again"
+    )

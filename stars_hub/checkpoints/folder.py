@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -192,6 +192,7 @@ def _exchange(target: Path, files: Mapping[str, bytes]) -> None:
                     os.replace(staging / name, target / name)
                 else:
                     (target / name).unlink(missing_ok=True)
+            _sync_folder(target)
         except BaseException:
             for name in ALL_NAMES:
                 if name in kept:
@@ -199,7 +200,6 @@ def _exchange(target: Path, files: Mapping[str, bytes]) -> None:
                 else:
                     (target / name).unlink(missing_ok=True)
             raise
-        _sync_folder(target)
 
 
 @contextmanager
@@ -227,11 +227,10 @@ def _link(source: Path, copy: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable; Windows cannot open folders, and needs no such thing."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make the names in a folder durable, as far as the system can: Windows opens no folders."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -40,18 +40,13 @@ class SplitRule:
             num_samples: S.
 
         Raises:
-            StoreError: no such column, or no sample in training.
+            StoreError: no such column.
         """
         pool = np.arange(num_samples)
         for name, allowed in self.where.items():
             pool = pool[np.sort(rows_in(column(name)[pool], allowed))]
         values = column(self.column)[pool]
         train = pool[rows_in(values, self.train)]
-        if num_samples and not len(train):
-            raise StoreError(
-                f"no sample has a {self.column} among the training ones {_short(self.train)}; "
-                f"this store has {_short(np.unique(values).tolist())}"
-            )
         others = [
             value for value in np.unique(values).tolist() if value not in self.train and value not in _MISSING
         ]
@@ -86,7 +81,8 @@ class SplitRule:
             raise StoreError(f"expected a split rule with column and train, got {data!r}") from error
 
 
-def _short(values: Iterable[Any]) -> str:
+def shorten(values: Iterable[Any]) -> str:
+    """The first few of many values, for a message."""
     texts = [repr(value) for value in values]
     return ", ".join(texts[:8]) + (f", … ({len(texts)} in all)" if len(texts) > 8 else "")
 

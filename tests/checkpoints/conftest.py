@@ -44,8 +44,16 @@ def model_files(model_folder: Path) -> dict[str, bytes]:
     return files | {"pytorch_model.bin": b"\x80\x02 never fetched"}
 
 
+@pytest.fixture(scope="session")
+def client_session() -> Iterator[None]:
+    """The client keeps its connections from one test to the next, and none beyond."""
+    close_session()
+    yield
+    close_session()
+
+
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+def hub(tmp_path: Path, client_session: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub on loopback that the real client asks in place of huggingface.co."""
     home = tmp_path / "hf_home"
     with HubServer() as server:
@@ -57,17 +65,20 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
             "AGENT_HARNESSES_PATH": str(home / "harnesses.json"),
             "HF_HUB_DISABLE_IMPLICIT_TOKEN": True,
             "HF_HUB_OFFLINE": False,
-            "HF_HUB_DOWNLOAD_TIMEOUT": 0.5,
         }.items():
             monkeypatch.setattr(constants, name, value, raising=False)
         for name in [key for key in os.environ if key.lower().endswith("_proxy")]:
             monkeypatch.delenv(name)
         monkeypatch.setattr(download, "PAUSES", (0.01, 0.01))
-        monkeypatch.setattr(download, "REQUEST_SECONDS", 0.5)
-        monkeypatch.setattr(download, "STALL_SECONDS", 1.5)
-        close_session()
         yield server
-        close_session()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits of a second for what never comes. Not for all tests: on a busy machine they would fail."""
+    monkeypatch.setattr(download, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(download, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
 
 
 @pytest.fixture

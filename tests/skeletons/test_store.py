@@ -129,6 +129,7 @@ def test_nan_is_kept_and_float16_halves_the_file(tmp_path: Path) -> None:
     store = SkeletonStore.create(tmp_path / "s", [joints], layout=TRIPOD, dtype="float16")
     assert store.frames.dtype == np.float16
     assert store[0].joints.dtype == np.float32
+    assert store.copy(tmp_path / "copy").fingerprint == store.fingerprint
     np.testing.assert_array_equal(store[0].joints[:, 0], joints.astype(np.float16).astype(np.float32))
     with pytest.raises(StoreError, match=r"sequence '000000' has coordinates beyond 65504 m"):
         SkeletonStore.create(tmp_path / "t", [joints * 1e6], layout=TRIPOD, dtype="float16")
@@ -197,6 +198,8 @@ def test_a_bad_sequence_is_refused_by_name(tmp_path: Path, joints: object, messa
         ({"camera": [0, "left"]}, "column 'camera' mixes text and numbers"),
         ({"camera": [0, [1]]}, "column 'camera': expected a number or text"),
         ({"camera": [0, "a\0"]}, "NUL"),
+        ({"names": ["fine", "\ud800"]}, "lone surrogates"),
+        ({"camera": [0, 2**63]}, "does not fit into 64 bits"),
         ({"Camera": [0, 1]}, "column 'Camera': expected a lower-case identifier"),
         ({"dtype": "float64"}, "dtype: expected one of float32, float16"),
         ({"fps": 0}, "fps"),
@@ -347,6 +350,19 @@ def test_an_existing_folder_is_never_overwritten(store: SkeletonStore, tmp_path:
     assert SkeletonStore.open(store.folder).fingerprint == before
     (tmp_path / "empty").mkdir()
     assert len(SkeletonStore.create(tmp_path / "empty", motions(1), layout=TRIPOD)) == 1
+
+
+def test_describe_counts(store: SkeletonStore) -> None:
+    text = store.describe()
+    present = sum(bool(joints[:, person].any()) for joints in motions() for person in range(joints.shape[1]))
+    for line in (
+        "samples   12",
+        f"persons   {present}",
+        "layout    tripod (3 joints, float32)",
+        "labels    3",
+    ):
+        assert line in text
+    assert store.fingerprint in text
 
 
 def test_every_array_opens_with_plain_numpy(store: SkeletonStore) -> None:

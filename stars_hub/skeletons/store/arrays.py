@@ -192,3 +192,26 @@ class StoreArrays:
             there = counts > person
             starts[there, person] = self._source.person_starts[first[there] + person]
         return starts, self._source.lengths[rows]
+
+    def describe(self) -> str:
+        """What this is, as text of several lines."""
+        source, frames = self._source, int(self.lengths.sum())
+        present = int((self.person_spans()[0] != NO_NUMBER).sum())
+        lines = [
+            f"skeleton store {source.folder}",
+            f"  samples   {len(self):,}",
+            f"  frames    {frames:,} at {self.fps:g} a second ({frames / self.fps / 3600:.2f} h)",
+            f"  persons   {present:,}",
+            f"  layout    {self.layout.name} ({self.layout.num_joints} joints, {source.frames.dtype})",
+            f"  labels    {len(np.unique(self.labels[self.labels >= 0])):,}",
+            f"  columns   {', '.join(self.columns)}",
+            f"  splits    {', '.join(self.split_names) or 'none declared'}",
+            *(f"  {name:<9} {value}" for name, value in self.provenance.items()),
+            f"  digest    {self.fingerprint}",
+        ]
+        return "\n".join(lines)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that two stores share only if all of their contents are equal."""
+        return self._source.fingerprint

@@ -234,13 +234,23 @@ def storable_value(name: str, value: Any) -> Any:
         value = value.item()
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, str) and "\0" in value:
-        raise StoreError(f"column {name!r}: text with a NUL character cannot be stored: {value!r}")
+    if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        raise StoreError(f"column {name!r}: text with NUL or lone surrogates cannot be stored: {value!r}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise StoreError(f"column {name!r}: {value} does not fit into 64 bits")
     if value is None or isinstance(value, int | float | str):
         return value
     raise StoreError(
         f"column {name!r}: expected a number or text for each sample, got {type(value).__name__}"
     )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_column_names(names: Mapping[str, Any] | Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
-from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in
+from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in, shorten
 from stars_hub.skeletons.store.arrays import StoreArrays
 from stars_hub.skeletons.store.create import write_sequences
 from stars_hub.skeletons.store.format import NO_NUMBER
@@ -110,8 +110,10 @@ class SkeletonStore(StoreArrays):
         """
         return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
 
-    def copy(self, folder: str | Path, *, dtype: str = "float32", progress: bool = False) -> "SkeletonStore":
-        """Write this selection as a store of its own.
+    def copy(
+        self, folder: str | Path, *, dtype: str | None = None, progress: bool = False
+    ) -> "SkeletonStore":
+        """Write this selection as a store of its own; dtype is as it is by default.
 
         Raises:
             StoreError: see `create`.
@@ -122,7 +124,7 @@ class SkeletonStore(StoreArrays):
             layout=self.layout,
             label_names=self.label_names,
             fps=self.fps,
-            dtype=dtype,
+            dtype=dtype or str(self.frames.dtype),
             splits=self._source.splits,
             provenance=self.provenance,
             progress=progress,
@@ -232,7 +234,13 @@ class SkeletonStore(StoreArrays):
             labels = self.labels if stratify and (self.labels >= 0).any() else None
             train, test = fraction_split(len(self), fraction, seed=seed, labels=labels)
         else:
-            train, test = self._split_rule(rule, subjects, names).apply(self.column, len(self))
+            rule = self._split_rule(rule, subjects, names)
+            train, test = rule.apply(self.column, len(self))
+            if len(self) and not len(train):
+                raise StoreError(
+                    f"no sample has a {rule.column} among the training ones {shorten(rule.train)}; "
+                    f"this store has {shorten(np.unique(self.column(rule.column)).tolist())}"
+                )
         return self._view(self._rows[train]), self._view(self._rows[test])
 
     def _split_rule(
@@ -261,8 +269,3 @@ class SkeletonStore(StoreArrays):
         """
         for folder in self._source.folders:
             verify_folder(folder, progress=progress)
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest that two stores share only if all of their contents are equal."""
-        return self._source.fingerprint
