@@ -61,3 +61,20 @@ class MissingExtraError(StarsHubError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs the package {package!r}: pip install 'stars-hub[{extra}]'")
+
+
+class NotFiniteError(StarsHubError):
+    """Numbers that training depends on are NaN or infinite.
+
+    Args:
+        what: what is not finite, such as "the features of".
+        sample_ids: whose; a trainer knows their names.
+
+    Attributes:
+        sample_ids: as given.
+    """
+
+    def __init__(self, what: str, sample_ids: list[int]) -> None:
+        self.sample_ids = sample_ids
+        shown = ", ".join(map(str, sample_ids[:10])) + (", …" if len(sample_ids) > 10 else "")
+        super().__init__(f"{what} sample {shown} are NaN or infinite")

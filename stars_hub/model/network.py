@@ -71,7 +71,7 @@ class SkeletonTransformer(nn.Module):
         """
         rows, inverse = self._person_rows(x)
         pooled = reduce(self.encode_rows(rows), "r t v d -> r d", "mean")
-        return reduce(pooled[inverse], "(n m) d -> n d", "mean", m=x.shape[-1])
+        return reduce(pooled.index_select(0, inverse), "(n m) d -> n d", "mean", m=x.shape[-1])
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Describe each patch of each person by one vector, after the last norm.
@@ -86,7 +86,7 @@ class SkeletonTransformer(nn.Module):
             SequenceError: `x` has another shape than the configuration's.
         """
         rows, inverse = self._person_rows(x)
-        return rearrange(self.encode_rows(rows)[inverse], "(n m) t v d -> n m t v d", m=x.shape[-1])
+        return rearrange(self.encode_rows(rows).index_select(0, inverse), "(n m) t v d -> n m t v d", m=x.shape[-1])
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Encode single persons, every row by itself: (R, C, T, V) -> (R, T', V', D)."""
@@ -99,9 +99,12 @@ class SkeletonTransformer(nn.Module):
 
     def embed(self, rows: Tensor) -> Tensor:
         """Cut rows into patches and embed them, place included: (R, C, T, V) -> (R, T', V', D)."""
+        return self.patch_embed(self.patchify(rows)) + self.temp_embed + self.pos_embed
+
+    def patchify(self, rows: Tensor) -> Tensor:
+        """Cut rows into patches, in the order that `patch_embed` takes: (R, C, T, V) -> (R, T', V', C·u·p)."""
         u, p = self.config.frame_patch_size, self.config.joint_patch_size
-        patches = rearrange(rows, "r c (t u) (v p) -> r t v (c u p)", u=u, p=p)
-        return self.patch_embed(patches) + self.temp_embed + self.pos_embed
+        return rearrange(rows, "r c (t u) (v p) -> r t v (c u p)", u=u, p=p)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Run the blocks and the last norm over any set of tokens: (R, L, D) -> (R, L, D)."""
@@ -118,7 +121,7 @@ class SkeletonTransformer(nn.Module):
 
     def _person_rows(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The rows (R, C, T, V) to encode, and for each person (N·M,) the row that stands for it."""
-        self._check_input(x)
+        self.check_input(x)
         rows = rearrange(x, "n c t v m -> (n m) c t v")
         config = self.config
         random = self.training and max(config.drop_rate, config.attn_drop_rate, config.drop_path_rate) > 0
@@ -128,7 +131,12 @@ class SkeletonTransformer(nn.Module):
         distinct, inverse = distinct_rows(x)
         return rows[distinct], inverse
 
-    def _check_input(self, x: Tensor) -> None:
+    def check_input(self, x: Tensor) -> None:
+        """Refuse what is no (N, C, T, V, M) of the configuration's sizes.
+
+        Raises:
+            SequenceError: another shape; the message says which was expected.
+        """
         config = self.config
         expected = (config.in_chans, config.num_frames, config.num_joints)
         if x.ndim != 5 or tuple(x.shape[1:4]) != expected or not 1 <= x.shape[4] <= config.num_persons:

@@ -1,0 +1,1 @@
+"""How objectives and classifiers are trained: what is frozen, parameter groups, schedules, clipping, the loop."""
