@@ -53,7 +53,7 @@ def prepare(
         ignore: a text file with one name a line, such as NTU's list of samples with missing skeletons.
         layout: of an npz or a folder; by default found by the number of joints.
         dtype: "float32", or "float16" for half the space.
-        workers: reading processes; by default one a core, and none for a few files.
+        workers: reading processes; by default one a core where it takes more than seconds.
         progress: show a bar; None: on a terminal.
 
     Raises:

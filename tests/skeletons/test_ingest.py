@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stars_hub.errors import SkeletonFileError, StoreError
+from stars_hub.skeletons.layouts import get_layout
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.store import SkeletonStore, StoreBuilder
-from stars_hub.skeletons.store.ingest import Item, default_workers, ingest, ingest_stream
+from stars_hub.skeletons.store import ingest as ingestion
+from stars_hub.skeletons.store.ingest import Item, ingest, ingest_stream
 from stars_hub.skeletons.store.journal import JOURNAL_NAME, BuildEntry
 
 
@@ -172,6 +175,19 @@ def test_a_stream_is_resumed_by_number(tmp_path: Path) -> None:
     assert SkeletonStore.open(tmp_path / "out").names.tolist() == ["s0", "s1", "s2", "s4"]
 
 
-def test_no_process_is_started_for_a_few_files() -> None:
-    assert default_workers(10) == 1
-    assert default_workers(100_000) >= 1
+def test_processes_are_started_where_one_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pooled: list[int] = []
+
+    def pool(items: Iterable[Item], read: object, layout: object, workers: int) -> Iterator[object]:
+        pooled.extend([len(list(items)), workers])
+        yield from ()
+
+    items = write_files(tmp_path / "raw", 4)
+    monkeypatch.setattr(ingestion, "_outcomes_of_pool", pool)
+    monkeypatch.setattr(ingestion, "num_cores", lambda: 3)
+    layout = get_layout("ntu25")
+    assert len(list(ingestion._outcomes(items, read, layout, None))) == 4
+    assert pooled == []
+    monkeypatch.setattr(ingestion, "PATIENCE", 0.0)
+    list(ingestion._outcomes(items, read, layout, None))
+    assert pooled == [4, 3]

@@ -8,6 +8,7 @@ import pytest
 
 from stars_hub.errors import ConfigError, LayoutError, SkeletonFileError, StoreError
 from stars_hub.skeletons.prepare import prepare
+from stars_hub.skeletons.readers import iter_sequences
 from stars_hub.skeletons.store import SkeletonStore
 
 
@@ -180,13 +181,20 @@ def test_a_folder_with_labels(tmp_path: Path) -> None:
     assert summary.skip_counts == {"unreadable": 1}
     for name, array in joints.items():
         np.testing.assert_array_equal(by_name[name].joints[:, 0], array)
-    for text, message in (
-        ("x,y\n", "expected a column name or file"),
-        ("name,label\na,1,2\n", "csv:2: expected 2"),
-    ):
-        (raw / "labels.csv").write_text(text)
-        with pytest.raises(SkeletonFileError, match=message):
-            prepare("folder", raw, tmp_path / "bad")
+    (raw / "labels.csv").write_text("file,label\nnowhere.npy,1\n")
+    with pytest.raises(SkeletonFileError, match=r"labels\.csv:2: there is no recording 'nowhere\.npy'"):
+        prepare("folder", raw, tmp_path / "bad")
+
+
+def test_a_folder_gives_the_names_that_reading_it_gives(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    write_npz(raw / "many.npz")
+    np.save(raw / "one.npy", np.ones((3, 20, 3), np.float32))
+    prepare("folder", raw, tmp_path / "out", layout="utd20")
+    store = SkeletonStore.open(tmp_path / "out")
+    assert store.names.tolist() == [sequence.name for sequence in iter_sequences(raw)]
+    assert store.subjects.tolist() == [1, 2, 3, -1]
 
 
 def test_npz_of_the_field(golden_dir: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -22,6 +23,8 @@ from stars_hub.skeletons.store.journal import BuildEntry
 from stars_hub.skeletons.store.validation import check_joints
 
 FILES_A_TASK = 8
+PATIENCE = 4.0  # seconds, about what it takes to start processes
+MAX_WORKERS = 32
 TASKS_AHEAD = 4  # a worker; what is read and not yet written stays bounded
 IGNORED = "on the ignore list"
 NO_BODY = "holds no body"
@@ -94,10 +97,9 @@ def _exit_after_parent() -> None:
         os._exit(1)
 
 
-def default_workers(num_items: int) -> int:
-    """As many processes as there are cores, but none for a handful of files: starting one takes a while."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 if num_items < 200 else min(cores, 32)
+def num_cores() -> int:
+    """How many processes can run at once, here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ingest(
@@ -109,7 +111,7 @@ def ingest(
         builder: writes.
         items: in the order of the store.
         read: gives an item's sequences; with more than one worker it must be picklable.
-        workers: processes; by default as many as there are cores.
+        workers: processes; by default one a core, as soon as this one alone has taken some seconds.
         progress: show a bar; None: on a terminal.
 
     Raises:
@@ -124,7 +126,7 @@ def ingest(
             entries.append(entry)
             bar.update()
         left = items[len(entries) :]
-        outcomes = _outcomes(left, read, builder.layout, workers or default_workers(len(left)))
+        outcomes = _outcomes(left, read, builder.layout, workers)
         for key, (sequences, skips) in zip(keys[len(entries) :], outcomes, strict=True):
             entries.append(builder.add(key, sequences, skipped=skips))
             bar.update()
@@ -132,12 +134,23 @@ def ingest(
 
 
 def _outcomes(
-    items: list[Item], read: Read, layout: SkeletonLayout, workers: int
+    items: list[Item], read: Read, layout: SkeletonLayout, workers: int | None
 ) -> Iterator[tuple[list[Sequence], Skips]]:
-    if workers == 1:
-        yield from (read_item(read, layout, item) for item in items)
-        return
-    tasks = deque(items[start : start + FILES_A_TASK] for start in range(0, len(items), FILES_A_TASK))
+    """Read in this process, and where that takes long and nobody said otherwise, the rest in many."""
+    left = deque(items)
+    started = time.monotonic()
+    limit = {None: PATIENCE, 1: float("inf")}.get(workers, 0.0)
+    while left and ((workers is None and num_cores() == 1) or time.monotonic() - started < limit):
+        yield read_item(read, layout, left.popleft())
+    if left:
+        yield from _outcomes_of_pool(left, read, layout, workers or min(num_cores(), MAX_WORKERS))
+
+
+def _outcomes_of_pool(
+    items: Iterable[Item], read: Read, layout: SkeletonLayout, workers: int
+) -> Iterator[tuple[list[Sequence], Skips]]:
+    given = list(items)
+    tasks = deque(given[start : start + FILES_A_TASK] for start in range(0, len(given), FILES_A_TASK))
     # spawn: threads of a parent that was forked may hold locks for ever
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
