@@ -143,3 +143,22 @@ def test_one_person_alone_and_an_empty_batch(small_config: EncoderConfig, person
         network(persons[..., :1]), network.forward_features(persons)[:, 0].mean(dim=(1, 2))
     )
     assert network(persons[:0]).shape == (0, 16)
+
+
+def test_filled_up_queries_change_no_value_and_no_gradient() -> None:
+    torch.manual_seed(0)
+    attention = SkeletonTransformer(EncoderConfig(embed_dim=16, num_heads=2, depth=1)).blocks[0].attn.double()
+    x = torch.randn(2, 750, 16, dtype=torch.float64, requires_grad=True)
+    q, k, v = rearrange(attention.qkv(x), "r l (three h d) -> three r h l d", three=3, h=2)
+    plain = torch.softmax(q @ k.mT / math.sqrt(8), dim=-1) @ v
+    plain = attention.proj(rearrange(plain, "r h l d -> r l (h d)"))
+    ours = attention(x)
+    torch.testing.assert_close(ours, plain)
+    weights = torch.randn_like(plain)
+    parameters = [x, *attention.parameters()]
+    for ours_gradient, plain_gradient in zip(
+        torch.autograd.grad(ours, parameters, weights),
+        torch.autograd.grad(plain, parameters, weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours_gradient, plain_gradient)
