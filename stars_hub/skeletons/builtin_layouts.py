@@ -93,8 +93,7 @@ _UTD20 = Table(
 # tip, then collar, upper arm, forearm, hand and upper leg, lower leg, foot, toes of both sides. A segment is
 # named, its near end is meant: "left_forearm" is the elbow. Measured bone lengths say which Kinect v2 joint
 # each is: "head" is Neck, "head_tip" is Head, "hand" is the wrist and "toes" the foot; "neck" lies 7 mm above
-# the chest. The recordings stand with their backs to -z: they are NTU's camera coordinates turned by 180
-# degrees.
+# the chest. Its people face +z: their axes are NTU's camera coordinates turned by 180 degrees.
 _UIPRMD22 = Table(
     (
         ("pelvis", ""), ("spine_middle", "pelvis"), ("shoulder_center", "spine_middle"),

@@ -242,7 +242,7 @@ def test_layouts_are_those_of_the_recordings(file: str, layout: str, recordings_
     assert list(get_layout(layout).parents) == content["parents"]
 
 
-def test_plausible_people_raise_no_warning_in_any_real_unit() -> None:
+def test_only_a_size_that_another_unit_explains_is_warned_of() -> None:
     joints = person("ntu25")
     assert plausible_units(joints, "ntu25") is None
     for unit, scale in (("cm", 100), ("mm", 1000)):
@@ -253,7 +253,8 @@ def test_plausible_people_raise_no_warning_in_any_real_unit() -> None:
     with pytest.warns(UserWarning, match="units='m'"):
         convert_layout(joints, "ntu25", "ntu25", units="mm")
     with pytest.warns(UserWarning, match="units='pixels'"):
-        assert plausible_units(joints / 50, "ntu25") == "pixels"
+        assert plausible_units(5000 * joints, "ntu25") == "pixels"
+    assert plausible_units(joints / 10, "ntu25") is None  # normalised by somebody: no unit explains it
     with pytest.warns(UserWarning, match="units='pixels'"):
         assert plausible_units(np.float32([100, 100, 0]) * joints, "ntu25") == "pixels"
     assert plausible_units(np.zeros((3, 25, 3), np.float32), "ntu25") is None
