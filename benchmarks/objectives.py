@@ -138,7 +138,10 @@ def pretraining(x: Tensor) -> dict[str, Callable[[], float]]:
 
 
 def step(
-    loss_of: Callable[[], Tensor], optimizer: torch.optim.Optimizer, dtype: torch.dtype, clip: float | None = None
+    loss_of: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
+    dtype: torch.dtype,
+    clip: float | None = None,
 ) -> float:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad()
@@ -180,7 +183,9 @@ def main() -> None:
             for way in ways
         ]
     name = "objectives" if device == "cpu" else "objectives_cuda"
-    note = f"base configuration, batch {options.batch_size}, one person a sample, step with clipping and AdamW"
+    note = (
+        f"base configuration, batch {options.batch_size}, one person a sample, step with clipping and AdamW"
+    )
     report(name, rows, note=note, device=device)
 
 

@@ -2,22 +2,46 @@
 
 The science stands in arXiv 2407.10935 (STARS) and arXiv 2308.07092 (MAMP); `stars_hub.model` holds the legend
 of the letters that shapes are written with.
+
+The names below are fetched when they are first used, so that processes which only read recordings do without
+torch.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stars_hub._version import __version__
-from stars_hub.checkpoints import bundled_models as list_models
-from stars_hub.hub import convert_checkpoint
-from stars_hub.model import EncoderConfig, STARSEncoder
-from stars_hub.skeletons import (
-    SkeletonLayout,
-    SkeletonStore,
-    convert_layout,
-    get_layout,
-    layout_names,
-    read_sequence,
-    read_sequences,
-    register_layout,
-)
+
+if TYPE_CHECKING:
+    from stars_hub.checkpoints import list_models
+    from stars_hub.hub import convert_checkpoint
+    from stars_hub.model import EncoderConfig, STARSEncoder
+    from stars_hub.skeletons import (
+        SkeletonLayout,
+        SkeletonStore,
+        convert_layout,
+        get_layout,
+        layout_names,
+        read_sequence,
+        read_sequences,
+        register_layout,
+    )
+
+_ROOMS = {
+    "checkpoints": ("list_models",),
+    "hub": ("convert_checkpoint",),
+    "model": ("EncoderConfig", "STARSEncoder"),
+    "skeletons": (
+        "SkeletonLayout",
+        "SkeletonStore",
+        "convert_layout",
+        "get_layout",
+        "layout_names",
+        "read_sequence",
+        "read_sequences",
+        "register_layout",
+    ),
+}
 
 __all__ = [
     "EncoderConfig",
@@ -34,3 +58,14 @@ __all__ = [
     "read_sequences",
     "register_layout",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"stars_hub.{room}"), name)
+    raise AttributeError(f"module 'stars_hub' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

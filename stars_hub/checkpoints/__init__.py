@@ -17,7 +17,7 @@ from stars_hub.checkpoints.names import (
     WEIGHTS_NAME,
 )
 from stars_hub.checkpoints.push import push_folder
-from stars_hub.checkpoints.resolve import bundled_models, resolve_model
+from stars_hub.checkpoints.resolve import list_models, resolve_model
 from stars_hub.checkpoints.tensors import load_strict, read_tensors
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "WEIGHTS_NAME",
     "ModelCard",
     "Result",
-    "bundled_models",
+    "list_models",
     "load_strict",
     "push_folder",
     "read_config",

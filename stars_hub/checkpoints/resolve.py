@@ -25,7 +25,7 @@ def resolve_model(
     """Find a model and give the local folder that holds it.
 
     A name is, in this order: a folder that exists; a name without a slash, of a model that comes with this
-    package (`bundled_models`); a repository on the Hugging Face Hub, `owner/name` or `owner/name@revision`,
+    package (`list_models`); a repository on the Hugging Face Hub, `owner/name` or `owner/name@revision`,
     which is downloaded into the Hub's cache.
 
     Args:
@@ -71,7 +71,7 @@ def resolve_model(
     return download(source, objective=objective)
 
 
-def bundled_models() -> list[str]:
+def list_models() -> list[str]:
     """List the names of the models that come with this package."""
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_NAME}"))
 
@@ -98,7 +98,7 @@ def _local_folder(name: str | Path) -> Path | None:
 
 
 def _bundled_folder(name: str) -> Path:
-    names = bundled_models()
+    names = list_models()
     if name in names:
         return BUNDLED / name
     close = difflib.get_close_matches(name, names, n=1)

@@ -86,7 +86,9 @@ class SkeletonTransformer(nn.Module):
             SequenceError: `x` has another shape than the configuration's.
         """
         rows, inverse = self._person_rows(x)
-        return rearrange(self.encode_rows(rows).index_select(0, inverse), "(n m) t v d -> n m t v d", m=x.shape[-1])
+        return rearrange(
+            self.encode_rows(rows).index_select(0, inverse), "(n m) t v d -> n m t v d", m=x.shape[-1]
+        )
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Encode single persons, every row by itself: (R, C, T, V) -> (R, T', V', D)."""

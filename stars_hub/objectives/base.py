@@ -50,7 +50,9 @@ class Objective(nn.Module):
         """
         known = list(inspect.signature(cls.__init__).parameters)[2:]
         if unknown := [key for key in settings if key not in known]:
-            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+            raise ConfigError(
+                f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+            )
         folder = checkpoints.resolve_model(name)
         encoder = STARSEncoder.from_pretrained(folder)
         saved = checkpoints.read_config(folder).get("objective")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stars_hub.checkpoints import bundled_models, resolve, resolve_model
+from stars_hub.checkpoints import list_models, resolve, resolve_model
 from stars_hub.errors import CheckpointError
 
 
@@ -96,8 +96,8 @@ def test_a_subfolder_that_is_not_there(model_folder: Path) -> None:
         resolve_model(model_folder, subfolder="nowhere")
 
 
-def test_bundled_models(bundle: Path) -> None:
-    assert bundled_models() == ["stars-ntu60"]
+def test_list_models(bundle: Path) -> None:
+    assert list_models() == ["stars-ntu60"]
     assert resolve_model("stars-ntu60") == bundle / "stars-ntu60"
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_bundled_name(bundle: Path) -> None:
 
 
 def test_every_bundled_model_is_whole() -> None:
-    for name in bundled_models():
+    for name in list_models():
         assert (resolve_model(name) / "README.md").is_file()
 
 

@@ -101,7 +101,9 @@ def check_state(objective: NNCLR, start: dict[str, Tensor], expected: Golden) ->
         if key.endswith("num_batches_tracked"):  # theirs counts both views
             assert 2 * (ours[key] - start[key]) == value - start[key] == 6
         else:
-            torch.testing.assert_close(ours[key], value, atol=1e-8, rtol=0, msg=lambda text, k=key: f"{k}: {text}")
+            torch.testing.assert_close(
+                ours[key], value, atol=1e-8, rtol=0, msg=lambda text, k=key: f"{k}: {text}"
+            )
     assert set(ours) - set(after) == {"queue.features", "queue.ids", "queue.pointer"}
     torch.testing.assert_close(ours["queue.features"], expected["queue_after"], atol=1e-8, rtol=0)
     assert torch.equal(ours["queue.ids"], expected["queue_ids_after"])
@@ -126,7 +128,9 @@ def test_learning_rates_are_those_listed(golden: Load) -> None:
         )
         of_parameter = {id(p): group["lr"] for group in groups for p in group["params"]}
         listed = {key: torch.tensor(value) for key, value in expected.meta["learning_rates"].items()}
-        listed = {key.replace("head.projector.0", "projector").replace("head.", ""): v for key, v in listed.items()}
+        listed = {
+            key.replace("head.projector.0", "projector").replace("head.", ""): v for key, v in listed.items()
+        }
         ours = {
             key.removeprefix("encoder."): torch.tensor(of_parameter[id(parameter)])
             for key, parameter in objective.named_parameters()

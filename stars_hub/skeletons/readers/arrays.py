@@ -57,7 +57,8 @@ def iter_npz(path: Path) -> Iterator[Sequence]:
             yield Sequence(as_joints(array.take(array.shape[0]), path), name=path.stem)
         else:
             raise SkeletonFileError(
-                f"expected one array, joints and lengths, or x_train and y_train; got {', '.join(names)[:80]}",
+                "expected one array, joints and lengths, or x_train and y_train; got "
+                f"{', '.join(names)[:80]}",
                 path,
             )
 

@@ -1,7 +1,8 @@
 """JSON: nested lists of numbers, null where a joint is unknown.
 
-A file holds one sequence or a list of them, each either the bare lists, (T, V, 3) or (T, M, V, 3), or an
-object {"joints": …, "name": …, "label": …, "subject": …} whose further plain values become columns.
+A file holds one sequence: the bare lists, (T, V, 3) or (T, M, V, 3), or an object {"joints": …, "name": …,
+"label": …, "subject": …} whose further plain values become columns. Or it holds a list of sequences, at
+least one of them an object, for four lists in each other could be read either way.
 """
 
 import json
@@ -23,21 +24,13 @@ def iter_json(path: Path) -> Iterator[Sequence]:
         raise SkeletonFileError(f"this is no JSON: {error.msg}", path, error.lineno) from error
     except (RecursionError, ValueError) as error:  # nested too deep; a whole number of thousands of digits
         raise SkeletonFileError(f"this is no JSON that can be read: {error}", path) from error
-    if isinstance(content, dict) or _depth(content) in (3, 4):
+    if isinstance(content, list) and any(isinstance(item, dict) for item in content):
+        for index, item in enumerate(content):
+            yield _sequence(item, path, f"{path.stem}/{index:06d}")
+    elif isinstance(content, list | dict):
         yield _sequence(content, path, path.stem)
-        return
-    if not isinstance(content, list) or not content:
+    else:
         raise SkeletonFileError("expected nested lists of numbers, or objects with joints", path)
-    for index, item in enumerate(content):
-        yield _sequence(item, path, f"{path.stem}/{index:06d}")
-
-
-def _depth(content: Any) -> int:
-    """How deep the first lists are nested; objects count as no list."""
-    depth = 0
-    while isinstance(content, list) and content:
-        depth, content = depth + 1, content[0]
-    return depth if not isinstance(content, dict) else 0
 
 
 def _sequence(item: Any, path: Path, name: str) -> Sequence:

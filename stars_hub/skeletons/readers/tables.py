@@ -79,7 +79,7 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
 
 def _wide(rows: list[Row], columns: dict[str, str], header: list[str], path: Path) -> np.ndarray:
     names = list(dict.fromkeys(column[:-2] for column in header if column[-2:].lower() in ("_x", "_y", "_z")))
-    axes = "xyz" if f"{names[0]}_z".lower() in columns else "xy" if names else ""
+    axes = "xyz" if any(f"{name}_z".lower() in columns for name in names) else "xy"
     wanted = [f"{name}_{axis}".lower() for name in names for axis in axes]
     lacking = [column for column in wanted if column not in columns]
     if not names or lacking:

@@ -1,0 +1,259 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stars_hub.errors import SkeletonFileError
+from stars_hub.skeletons import SkeletonStore, iter_sequences, read_sequence, read_sequences
+from tests.motions import drifting
+
+ONE = drifting(6)[:, 0, :4]  # (T, V, 3)
+TWO = drifting(5, persons=2)[:, :, :4]  # (T, M, V, 3)
+
+
+def equal(path: Path, expected: np.ndarray) -> None:
+    joints = read_sequence(path)
+    assert joints.dtype == np.float32
+    np.testing.assert_array_equal(joints, expected)
+
+
+@pytest.mark.parametrize("joints", [ONE, TWO], ids=["one", "two"])
+def test_npy_and_npz_and_json_of_one_sequence(tmp_path: Path, joints: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", joints.astype(np.float64))
+    np.savez(tmp_path / "b.npz", joints)
+    np.savez_compressed(tmp_path / "c.npz", whatever=joints)
+    (tmp_path / "d.json").write_text(json.dumps(joints.tolist()))
+    (tmp_path / "e.json").write_text(json.dumps({"joints": joints.tolist(), "label": "wave", "fps": 30}))
+    for name in ("a.npy", "b.npz", "c.npz", "d.json", "e.json"):
+        equal(tmp_path / name, joints)
+    (sequence,) = read_sequences(tmp_path / "e.json")
+    assert (sequence.name, sequence.label, sequence.columns) == ("e", "wave", {"fps": 30})
+
+
+def test_json_of_many_and_null_for_unknown(tmp_path: Path) -> None:
+    joints = ONE.tolist()
+    joints[2][1] = [None, None, None]
+    (tmp_path / "a.json").write_text(
+        json.dumps([ONE.tolist(), {"joints": joints, "name": "x", "subject": 3}])
+    )
+    first, second = read_sequences(tmp_path / "a.json")
+    assert (first.name, second.name, second.subject) == ("a/000000", "x", 3)
+    assert np.isnan(second.joints[2, 0, 1]).all()
+    assert np.isnan(second.joints).sum() == 3
+    with pytest.raises(
+        SkeletonFileError, match=r"a\.json: expected one recording, got more than one: read_sequences"
+    ):
+        read_sequence(tmp_path / "a.json")
+
+
+def test_ragged_npz(tmp_path: Path) -> None:
+    lengths, joints = [2, 4], ONE
+    np.savez(
+        tmp_path / "a.npz",
+        joints=joints, lengths=lengths, labels=[3, 1], subjects=[7, 8], names=["p", "q"],
+        correct=[True, False],
+    )  # fmt: skip
+    first, second = read_sequences(tmp_path / "a.npz")
+    assert (first.name, first.label, first.subject, first.columns) == ("p", 3, 7, {"correct": True})
+    np.testing.assert_array_equal(second.joints[:, 0], joints[2:])
+    np.savez(tmp_path / "b.npz", joints=joints, lengths=lengths)
+    assert [sequence.name for sequence in read_sequences(tmp_path / "b.npz")] == ["b/000000", "b/000001"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"joints": ONE, "lengths": [2, 3]}, "lengths add up to 5, but joints has 6 frames"),
+        ({"joints": ONE, "lengths": [6, 0]}, "positive whole numbers"),
+        (
+            {"joints": ONE, "lengths": [6], "labels": [1, 2]},
+            r"labels must be \(1,\) as lengths is, got \(2,\)",
+        ),
+        ({"a": ONE, "b": ONE}, "expected one array, joints and lengths, or x_train and y_train; got a, b"),
+        ({"x_train": np.zeros((2, 3, 60))}, r"x_train must be \(N, T, 75 or 150\), got \(2, 3, 60\)"),
+        ({"x_train": np.zeros((2, 3, 75)), "y_train": [1]}, "one row a sample"),
+        ({"a": np.asfortranarray(ONE)}, "Fortran order"),
+        ({"a": np.array([{}, {}])}, "pickled objects, which are never read"),
+    ],
+)
+def test_an_impossible_npz_is_named(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(SkeletonFileError, match=rf"a\.npz: .*{message}"):
+        read_sequences(tmp_path / "a.npz")
+
+
+def test_golden_npz_of_the_field(golden_dir: Path) -> None:
+    sequences = read_sequences(golden_dir / "NTU60_XSub.npz")
+    with np.load(golden_dir / "NTU60_XSub.npz") as golden:
+        x, y = np.concatenate([golden["x_train"], golden["x_test"]]), golden["y_test"].argmax(axis=1)
+    assert [sequence.columns["split"] for sequence in sequences] == ["train"] * 8 + ["test"] * 10
+    assert [sequence.label for sequence in sequences[8:]] == y.tolist()
+    for sequence, row in zip(sequences, x, strict=True):
+        frames, persons = sequence.joints.shape[:2]
+        np.testing.assert_array_equal(sequence.joints.reshape(frames, -1), row[:frames, : 75 * persons])
+        assert not row[frames:].any()
+        assert not row[:, 75 * persons :].any()
+
+
+def test_st_gcn_arrays_with_labels_beside(tmp_path: Path) -> None:
+    data = np.zeros((2, 3, 8, 4, 2), dtype=np.float32)  # N C T V M
+    data[0, :, :6, :, 0] = ONE.transpose(2, 0, 1)
+    data[1, :, :5] = TWO.transpose(3, 0, 2, 1)
+    np.save(tmp_path / "train.npy", data)
+    np.save(tmp_path / "train_label.npy", np.array([4, 2]))
+    first, second = read_sequences(tmp_path / "train.npy")
+    np.testing.assert_array_equal(first.joints[:, 0], ONE)
+    np.testing.assert_array_equal(second.joints, TWO)
+    assert (first.label, second.label, first.name) == (4, 2, "train/000000")
+
+
+def wide(joints: np.ndarray, delimiter: str = ",", newline: str = "\n") -> str:
+    names = ["head", "neck", "hip", "foot"]
+    lines = [delimiter.join(["frame", "person", *(f"{name}_{axis}" for name in names for axis in "xyz")])]
+    for t, frame in enumerate(joints):
+        lines += [
+            delimiter.join([str(t), f"p{m}", *map(repr, person.ravel().tolist())])
+            for m, person in enumerate(frame)
+        ]
+    return newline.join(lines) + newline
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "newline", "encoding"),
+    [
+        ("a.csv", ",", "\n", "utf-8"),
+        ("a.csv", ";", "\r\n", "utf-8-sig"),
+        ("a.tsv", "\t", "\n", "utf-8"),
+    ],
+)
+def test_wide_tables(tmp_path: Path, name: str, delimiter: str, newline: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes(wide(TWO, delimiter, newline).encode(encoding))
+    equal(tmp_path / name, TWO)
+
+
+def test_a_table_without_frame_and_person_and_with_gaps(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"a_x",a_y,a_z,b_x,b_y,b_z\n1,2,3,4,5,6\n\n7,8,9,,nan,NaN\n')
+    joints = read_sequence(tmp_path / "a.csv")
+    np.testing.assert_array_equal(joints, [[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [np.nan] * 3]])
+
+
+def test_a_person_without_a_row_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("frame,person,a_x,a_y,a_z\n9,jo,1,2,3\n9,al,4,5,6\n7,jo,7,8,9\n")
+    np.testing.assert_array_equal(
+        read_sequence(tmp_path / "a.csv"), [[[[7, 8, 9]], [[0, 0, 0]]], [[[1, 2, 3]], [[4, 5, 6]]]]
+    )
+
+
+def test_long_tables(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "frame,joint,x,y,z,confidence\n0,hip,1,2,3,0.9\n0,head,4,5,6,0.05\n1,head,7,8,9,1\n"
+    )
+    nan = [np.nan] * 3
+    np.testing.assert_array_equal(read_sequence(tmp_path / "a.csv"), [[[1, 2, 3], nan], [nan, [7, 8, 9]]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"a\.csv:1: expected a header"),
+        ("a_x,a_y,a_z\n", ":1: expected rows of numbers under the header"),
+        ("a,b\n1,2\n", ":1: the header lacks columns JOINT_x"),
+        ("a_x,a_y,a_z,b_x,b_z\n1,2,3,4,5\n", ":1: the header lacks column b_y"),
+        ("a_x,a_y,a_z\n1,2,3\n1,2\n", ":3: expected 3 cells, got 2"),
+        ("a_x,a_y,a_z\n1,2,x\n", ":2: column a_z: expected a number, got 'x'"),
+        ("a_x,a_y,a_x\n1,2,3\n", ":1: expected a header of different column names"),
+        ("frame,a_x,a_y,a_z\n1,1,2,3\n1,4,5,6\n", ":3: this row says again what line 2 says"),
+        ("frame,a_x,a_y,a_z\n,1,2,3\n", ":2: expected the number of a frame"),
+        ("person,a_x,a_y,a_z\n1,1,2,3\n2,1,2,3\n", ":1: a table with several persons needs a column frame"),
+        ("frame,joint,x\n1,a,1\n", ":1: a long table has the columns frame, joint, x, y, z"),
+        ('a_x,a_y,a_z\n1,"2,3\n', r"a\.csv:\d: unexpected end of data"),
+        ("a_x,a_y,a_z\n1,2,inf\n", "coordinates are infinite"),
+    ],
+)
+def test_an_impossible_table_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(SkeletonFileError, match=message):
+        read_sequence(tmp_path / "a.csv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "day1").mkdir()
+    np.save(tmp_path / "b.npy", ONE)
+    np.save(tmp_path / "day1" / "a.npy", TWO)
+    (tmp_path / "c.csv").write_text(wide(ONE[:, None]))
+    (tmp_path / "notes.txt").write_text("no recording")
+    return tmp_path
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(folder: Path) -> None:
+    assert [sequence.name for sequence in iter_sequences(folder)] == ["b", "c", "day1/a"]
+
+
+def test_labels_beside(folder: Path) -> None:
+    (folder / "labels.csv").write_text("file,label,subject,room\nday1/a.npy,walk,7,kitchen\nb,3,,\n")
+    known = {s.name: (s.label, s.subject, s.columns) for s in iter_sequences(folder)}
+    assert known == {"b": (3, None, {}), "c": (None, None, {}), "day1/a": ("walk", 7, {"room": "kitchen"})}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label\n1\n", r"labels\.csv:1: the header needs a column file or name"),
+        ("file,label\nb.npy,1\nz.npy,2\n", r"labels\.csv:3: there is no recording 'z\.npy' in the folder"),
+        ("file,label\nb.npy,1\nb,2\n", r"labels\.csv:3: 'b' stands here a second time"),
+    ],
+)
+def test_impossible_labels_are_named(folder: Path, text: str, message: str) -> None:
+    (folder / "labels.csv").write_text(text)
+    with pytest.raises(SkeletonFileError, match=message):
+        list(iter_sequences(folder))
+
+
+def test_a_store_gives_its_samples(tmp_path: Path) -> None:
+    SkeletonStore.create(tmp_path / "store", [drifting(4), drifting(6)], layout="ntu25", names=["u", "v"])
+    assert [sequence.name for sequence in iter_sequences(tmp_path / "store")] == ["u", "v"]
+
+
+def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.npy").write_bytes(b"")
+    (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "c.json").write_text('{"joints": [1, 2]\n')
+    np.save(tmp_path / "d.npy", np.array([{}]), allow_pickle=True)
+    for name, message in {
+        "empty": "no recordings in this folder",
+        "absent.npy": "there is no such file",
+        "absent": "expected a .npy, .npz, .csv, .tsv, .json, .skeleton file, got 'no suffix'",
+        "a.mp4": r"got '\.mp4'",
+        "a.npy": "no array that NumPy reads without pickle",
+        "b.npz": "no .npz file that NumPy wrote",
+        "c.json": r"c\.json:2: this is no JSON",
+        "d.npy": "no array that NumPy reads without pickle",
+    }.items():
+        with pytest.raises(SkeletonFileError, match=message):
+            read_sequence(tmp_path / name)
+
+
+def test_pickles_are_never_opened(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (marker,))
+
+    for name in ("a.pkl", "b.npy", "c.npz", "d.pickle"):
+        (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
+        with pytest.raises(SkeletonFileError, match="pickle"):
+            read_sequence(tmp_path / name)
+    assert not marker.exists()
+
+
+def test_real_recordings(recordings_dir: Path) -> None:
+    sequences = read_sequences(recordings_dir / "utd_mhad.npz")
+    assert len(sequences) == 861
+    assert sum(len(sequence.joints) for sequence in sequences) == 58_299
+    assert {sequence.joints.shape[1:] for sequence in sequences} == {(1, 20, 3)}
+    assert sorted({sequence.subject for sequence in sequences}) == list(range(1, 9))
