@@ -54,7 +54,7 @@ class ModelCard:
     """
 
     name: str
-    summary: str
+    summary: str = "An encoder of 3D skeleton recordings: a plain transformer over patches of one joint's motion."
     license: str | None = None
     tags: Sequence[str] = ()
     datasets: Sequence[str] = ()

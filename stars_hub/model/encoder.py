@@ -17,8 +17,6 @@ from stars_hub.model.sources import Sequences, opened
 from stars_hub.skeletons.conversion import nearest_joints
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 
-_SUMMARY = "An encoder of 3D skeleton recordings: a plain transformer over patches of one joint's motion."
-
 
 class STARSEncoder(SkeletonTransformer):
     """Encoder of 3D skeleton recordings: one call from files to features.
@@ -165,7 +163,7 @@ class STARSEncoder(SkeletonTransformer):
             CheckpointError: the folder cannot be written.
         """
         layout = None if self._layout is None else self._layout.to_dict()
-        card = card or checkpoints.ModelCard(Path(folder).name, _SUMMARY, config=self.config.to_dict())
+        card = card or checkpoints.ModelCard(Path(folder).name, config=self.config.to_dict())
         return checkpoints.write_model(
             folder,
             config=self.config.to_dict(),

@@ -92,7 +92,7 @@ def _read_frames(path: Path) -> np.ndarray:
             values = np.array(words, dtype=np.float64)
         except ValueError:
             values = np.empty(0)
-        if len(values) != _NUMBERS or not (np.abs(values) < 1e30).all():  # false for nan and inf as well
+        if len(values) != _NUMBERS or not (np.abs(values) < 1e9).all():  # metres; false for nan as well
             raise SkeletonFileError(f"expected {_NUMBERS} coordinates, got {_shown(line)}", path, number)
         frames.append(values.astype(np.float32))
     stacked = np.array(frames, dtype=np.float32).reshape(-1, _NUMBERS)

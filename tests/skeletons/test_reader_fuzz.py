@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stars_hub.errors import SkeletonFileError
 from stars_hub.skeletons.pku import read_pku
 from stars_hub.skeletons.readers import read_sequences
-from stars_hub.skeletons.readers.decimals import parse_decimals
+from stars_hub.skeletons.readers.decimals import WIDTH, parse_decimals
 from tests.motions import drifting
 from tests.skeletons.test_ntu import write_skeleton
 from tests.skeletons.test_readers import wide
@@ -147,24 +147,25 @@ def test_many_damaged_files(name: str, tmp_path: Path) -> None:
     check_mutations(name, tmp_path, MANY)
 
 
-DECIMALS = st.from_regex(r"-?([0-9]{1,4}|[0-9]{0,4}\.[0-9]{1,6})", fullmatch=True).filter(
-    lambda word: len(word) <= 12
-)
+DECIMALS = st.from_regex(r"-?([0-9]{1,18}|[0-9]{0,9}\.[0-9]{1,9})(e-?[0-9]{1,2})?", fullmatch=True)
 
 
 @given(st.lists(DECIMALS, min_size=1))
 def test_decimals_are_those_of_float(words: list[str]) -> None:
-    text = " " * 12 + " ".join(words)
-    starts = 12 + np.cumsum([0, *(len(word) + 1 for word in words[:-1])])
+    text = " " * WIDTH + " ".join(words)
+    starts = WIDTH + np.cumsum([0, *(len(word) + 1 for word in words[:-1])])
     ends = starts + [len(word) for word in words]
     values = parse_decimals(np.frombuffer(text.encode(), np.uint8), starts, ends)
-    assert values is not None
-    assert values.tolist() == [float(word) for word in words]
+    assert list(map(repr, values.tolist())) == [repr(float(word)) for word in words]  # -0.0 is not 0.0
 
 
-@given(st.text("0123456789.-+eEnaif_", min_size=1, max_size=14))
-def test_what_is_no_plain_decimal_is_left_to_others(word: str) -> None:
-    text = np.frombuffer((" " * 12 + word).encode(), np.uint8)
-    values = parse_decimals(text, np.array([12]), np.array([12 + len(word)]))
-    if values is not None:
-        assert values.tolist() == [float(word)]
+@given(st.text("0123456789.-+eEnaif_", min_size=1, max_size=18))
+def test_what_float_refuses_is_refused(word: str) -> None:
+    text = np.frombuffer((" " * WIDTH + word).encode(), np.uint8)
+    try:
+        expected = repr(float(word))
+    except ValueError:
+        with pytest.raises(ValueError, match="could not convert"):
+            parse_decimals(text, np.array([WIDTH]), np.array([WIDTH + len(word)]))
+    else:
+        assert repr(parse_decimals(text, np.array([WIDTH]), np.array([WIDTH + len(word)])).item()) == expected

@@ -38,9 +38,9 @@ def iter_npy(path: Path) -> Iterator[Sequence]:
         return
     labels = _labels_beside(path, len(array))
     for index, sample in enumerate(array):
-        joints = _trimmed(rearrange(np.asarray(sample), "c t v m -> t m v c"))
+        joints = as_joints(rearrange(np.asarray(sample), "c t v m -> t m v c"), path, what=f"sample {index}")
         label = None if labels is None else int(labels[index])
-        yield Sequence(as_joints(joints, path, what=f"sample {index}"), f"{path.stem}/{index:06d}", label)
+        yield Sequence(_trimmed(joints), f"{path.stem}/{index:06d}", label)
 
 
 def iter_npz(path: Path) -> Iterator[Sequence]:
@@ -96,16 +96,17 @@ def _padded(archive: zipfile.ZipFile, part: str, labelled: bool, path: Path) -> 
     if labels is not None and (labels.ndim not in (1, 2) or len(labels) != samples.shape[0]):
         raise SkeletonFileError(f"y_{part} must have one row a sample of x_{part}, got {labels.shape}", path)
     for index in range(samples.shape[0]):
-        joints = _trimmed(rearrange(samples.take(1)[0], "t (m v c) -> t m v c", v=_NUM_JOINTS, c=3))
-        label = None if labels is None else int(labels[index].argmax() if labels.ndim == 2 else labels[index])
         name = f"{part}_{index:06d}"
-        yield Sequence(as_joints(joints, path, what=f"sample {name}"), name, label, columns={"split": part})
+        joints = rearrange(samples.take(1)[0], "t (m v c) -> t m v c", v=_NUM_JOINTS, c=3)
+        joints = _trimmed(as_joints(joints, path, what=f"sample {name}"))
+        label = None if labels is None else int(labels[index].argmax() if labels.ndim == 2 else labels[index])
+        yield Sequence(joints, name, label, columns={"split": part})
 
 
 def _trimmed(joints: np.ndarray) -> np.ndarray:
     """Cut off padding: frames after the last with anybody, and persons after the last who is ever there."""
-    frames = np.flatnonzero(joints.any(axis=(1, 2, 3)))
-    persons = np.flatnonzero(joints.any(axis=(0, 2, 3)))
+    there = (joints != 0).any(axis=(2, 3))
+    frames, persons = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
     return joints[: frames[-1] + 1, : persons[-1] + 1] if len(frames) else joints[:1, :1]
 
 

@@ -26,7 +26,7 @@ def as_joints(values: Any, path: Path, *, what: str = "joints", line: int | None
             array = array.astype(np.float64)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"they are {array.dtype}")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             joints = array.astype(np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise SkeletonFileError(

@@ -1,20 +1,22 @@
 """Decimal numbers out of text, many at a time: exact, and without a Python object for each.
 
-A number of up to 12 characters is an integer of at most 11 digits over a power of ten. Both are exact in
-float64, so that their quotient is the correctly rounded value, the one that `float` gives.
+A number of up to 12 characters with a point is an integer of at most 11 digits over a power of ten. Both are
+exact in float64, so that their quotient is the correctly rounded value, the one that `float` gives.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-_WIDTH = 12
-_POWERS = 10.0 ** np.arange(_WIDTH)
+WIDTH = 12
+_PLACES = np.arange(WIDTH, dtype=np.uint8)[:, None]
+_POWERS = 10.0 ** np.arange(WIDTH)
+_PLACE_VALUES = _POWERS[::-1].copy()
 _ZERO, _POINT, _MINUS = b"0.-"
 
 IntArray = npt.NDArray[np.int64]
 
 
-def parse_decimals(text: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray) -> np.ndarray | None:
+def parse_decimals(text: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray) -> np.ndarray:
     """Read the numbers that stand at text[starts[i] : ends[i]].
 
     Args:
@@ -23,40 +25,33 @@ def parse_decimals(text: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray
         ends: (N,).
 
     Returns:
-        float64 (N,); None if any of them is longer than 12 characters or has another form than -12.345.
+        float64 (N,).
 
-    >>> text = np.frombuffer(b"            -1.25 300", np.uint8)
+    Raises:
+        ValueError: one of them is no number.
+
+    >>> text = np.frombuffer(b"            -1.25 3e2", np.uint8)
     >>> parse_decimals(text, np.array([12, 18]), np.array([17, 21])).tolist()
     [-1.25, 300.0]
     """
+    windows = np.ndarray(len(text) - WIDTH + 1, dtype=f"V{WIDTH}", buffer=text, strides=(1,))
+    # A column a number, so that every step below runs along memory.
+    characters = np.ascontiguousarray(windows[ends - WIDTH].view(np.uint8).reshape(-1, WIDTH).T)
     lengths = ends - starts
-    if lengths.min(initial=1) < 1 or lengths.max(initial=1) > _WIDTH:
-        return None
     negative = text[starts] == _MINUS
-    overlapping = np.ndarray(len(text) - _WIDTH + 1, dtype=f"V{_WIDTH}", buffer=text, strides=(1,))
-    characters = overlapping[ends - _WIDTH].view(np.uint8).reshape(-1, _WIDTH)
-    inside = np.arange(_WIDTH) >= (_WIDTH - lengths + negative)[:, None]
+    blank = np.clip(WIDTH - lengths + negative, 0, WIDTH).astype(np.uint8)
+    inside = _PLACES >= blank
     point = (characters == _POINT) & inside
-    digits = np.where(inside & ~point, characters - _ZERO, 0)
-    points = point.sum(axis=1, dtype=np.uint8)
-    strange = (lengths - negative <= points) | point[:, -1]
-    if digits.max(initial=0) > 9 or points.max(initial=0) > 1 or strange.any():
-        return None
-    decimals = np.where(points, _WIDTH - 1 - point.argmax(axis=1), 0)
-    values = np.empty(len(starts))
-    for count in np.flatnonzero(
-        np.bincount(decimals)
-    ).tolist():  # numbers with as many decimals are one product
-        rows = decimals == count
-        values[rows] = digits[rows].astype(np.float64) @ _place_values(count) / _POWERS[count]
-    return np.negative(values, out=values, where=negative)
-
-
-def _place_values(decimals: int) -> np.ndarray:
-    """What a digit in each of the 12 places counts, if the point stands before the last `decimals`."""
-    places = _POWERS[::-1].copy()
-    if decimals:
-        before = _WIDTH - 1 - decimals
-        places[:before] = places[1 : before + 1]  # digits before the point: the point takes a place itself
-        places[before] = 0
-    return places
+    digits = (characters - _ZERO) * (inside & ~point)  # what is no digit wraps around to above 9
+    one_point = point.sum(axis=0, dtype=np.uint8) == 1
+    places = np.where(one_point, (_PLACES * point).sum(axis=0, dtype=np.uint8), WIDTH - 1)
+    plain = one_point & (digits.max(axis=0) <= 9) & (blank + 1 < WIDTH) & (lengths <= WIDTH)
+    whole = digits * (_PLACES < places)
+    # Digits before the point stand a place too high, since the point takes one itself: they count a tenth.
+    values = _PLACE_VALUES @ (digits - whole).astype(np.float64)
+    values += _PLACE_VALUES @ whole.astype(np.float64) / 10
+    values /= _POWERS[WIDTH - 1 - places]
+    np.negative(values, out=values, where=negative)
+    for odd in np.flatnonzero(~plain):
+        values[odd] = float(text[starts[odd] : ends[odd]].tobytes())
+    return values

@@ -10,6 +10,7 @@
 Reference: NTU RGB+D (Shahroudy et al. 2016, arXiv 1604.02808).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import numpy as np
 from einops import rearrange
 
 from stars_hub.errors import SkeletonFileError
-from stars_hub.skeletons.readers.decimals import parse_decimals
+from stars_hub.skeletons.readers.decimals import WIDTH, parse_decimals
 from stars_hub.skeletons.readers.text import read_bytes
 
 NUM_JOINTS = 25
-_MARGIN = b" " * 12  # what `parse_decimals` wants before the first number
+_MARGIN = b" " * WIDTH  # what `parse_decimals` wants before the first number
 _SPACE, _NEWLINE = b" \n"
+_LARGEST = 1e9  # metres: what is farther away is damage, and its square may not fit into float32
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,10 @@ def _coordinates(text: _Lines, lines: np.ndarray) -> np.ndarray:
     gaps = text.line_gaps[lines][:, None] + np.arange(4)
     if len(lines) and gaps.max() < len(text.gaps) and (gaps[:, 3] <= text.line_gaps[lines + 1]).all():
         places = text.gaps[gaps]
-        values = parse_decimals(text.array, (places[:, :3] + 1).ravel(), places[:, 1:].ravel())
-        if values is not None:
-            return rearrange(values, "(n c) -> n c", c=3).astype(np.float32)
+        with suppress(ValueError):
+            values = parse_decimals(text.array, (places[:, :3] + 1).ravel(), places[:, 1:].ravel())
+            if (np.abs(values) < _LARGEST).all():  # false for nan as well
+                return rearrange(values, "(n c) -> n c", c=3).astype(np.float32)
     rows = [_point(text, line) for line in lines.tolist()]
     return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
@@ -150,8 +153,7 @@ def _point(text: _Lines, line: int) -> list[float]:
         point = [float(word) for word in text[line].split(None, 3)[:3]]
     except ValueError:
         point = []
-    # Beyond that, float32 has no number; nan and inf fail the comparison too.
-    if len(point) != 3 or not all(abs(value) < 1e30 for value in point):
+    if len(point) != 3 or not all(abs(value) < _LARGEST for value in point):
         raise text.error(f"expected x y z of a joint, got {_shown(text[line])}", line)
     return point
 
