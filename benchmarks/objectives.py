@@ -1,9 +1,9 @@
 """How much less work a training step is than a plain one, for the same loss and gradients.
 
-Baselines hold what section 5 of the method saves: explicit softmax attention, a pass for both persons of every
-sample; in tuning also two forward passes, of which the second is detached, and gradients in all blocks, though
-only the upper half is trained. They share weights, optimizer and clipping with the library, run in the same
-process and take turns with it. Samples hold one person.
+The baselines do explicit softmax attention and a pass for both persons of every sample; in tuning also two
+forward passes, of which the second is detached, and gradients in all blocks, though only the upper half is
+trained. They share weights, optimizer and clipping with the library, run in the same process and take turns
+with it. Samples hold one person.
 
     python benchmarks/objectives.py [--device cuda] [--batch-size 8] [--threads 2]
 """

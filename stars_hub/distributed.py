@@ -89,8 +89,9 @@ def global_mean(total: Tensor, count: Tensor | int) -> Tensor:
         count: over how many things, here.
 
     Returns:
-        (), the same value on every process, 0 where nobody has anything to count. Its gradient is that of this process's share times the number
-        of processes, so that the mean over processes is the gradient of the whole.
+        (), the same value on every process, 0 where nobody has anything to count. Its gradient is that of
+        this process's share times the number of processes, so that the mean over processes is the gradient
+        of the whole.
     """
     counted = torch.as_tensor(count, device=total.device).to(total.dtype)
     if world_size() == 1:

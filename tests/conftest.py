@@ -1,9 +1,12 @@
 """Fixtures for all tests: golden files and, where they are at hand, real recordings."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.gloo import GlooPool
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,10 @@ def recordings_dir() -> Path:
     if not folder:
         pytest.skip("STARS_HUB_TEST_DATA names no folder of real recordings")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def gloo() -> Iterator[GlooPool]:
+    """Two processes that are each other's world; tests that use them bear the marker ddp."""
+    with GlooPool() as pool:
+        yield pool

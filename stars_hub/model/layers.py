@@ -53,7 +53,7 @@ _WORTH_FILLING = 0.9 * _FAST_LENGTH
 
 
 def _with_fast_length(q: Tensor) -> Tensor:
-    """Fill up the queries (R, H, L, D/H) where that makes the kernel faster; whatever they find is cut off."""
+    """Fill up the queries (R, H, L, D/H) where that makes the kernel faster; what they find is cut off."""
     length = q.shape[2]
     if q.device.type != "cpu" or not _WORTH_FILLING <= length < _FAST_LENGTH:
         return q

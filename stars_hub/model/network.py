@@ -104,7 +104,7 @@ class SkeletonTransformer(nn.Module):
         return self.patch_embed(self.patchify(rows)) + self.temp_embed + self.pos_embed
 
     def patchify(self, rows: Tensor) -> Tensor:
-        """Cut rows into patches, in the order that `patch_embed` takes: (R, C, T, V) -> (R, T', V', C·u·p)."""
+        """Cut rows into patches, as `patch_embed` takes them: (R, C, T, V) -> (R, T', V', C·u·p)."""
         u, p = self.config.frame_patch_size, self.config.joint_patch_size
         return rearrange(rows, "r c (t u) (v p) -> r t v (c u p)", u=u, p=p)
 

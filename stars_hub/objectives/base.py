@@ -23,10 +23,12 @@ class Objective(nn.Module):
 
     Attributes:
         name: what config.json calls the objective.
+        summary: what a plain model card says of an encoder trained on it.
         settings: the keyword arguments it was made with, as config.json holds them.
     """
 
     name: ClassVar[str]
+    summary: ClassVar[str]
     settings: dict[str, Any]
 
     def __init__(self, encoder: SkeletonTransformer) -> None:
@@ -61,7 +63,13 @@ class Objective(nn.Module):
         source = folder / checkpoints.CONFIG_NAME
         if unknown := [key for key in saved if key not in ("name", *known)]:
             raise CheckpointError(f"{source}: the objective {cls.name!r} has no setting {', '.join(unknown)}")
-        objective = cls(encoder, **{key: saved[key] for key in saved if key != "name"} | settings)
+        kept = {key: saved[key] for key in saved if key != "name" and key not in settings}
+        try:
+            objective = cls(encoder, **kept, **settings)
+        except (ConfigError, TypeError) as error:
+            if settings:
+                raise
+            raise CheckpointError(f"{source}: {error}") from error
         folder = checkpoints.resolve_model(name, objective=True)
         tensors = checkpoints.read_tensors(folder / checkpoints.OBJECTIVE_NAME)
         objective._load(tensors, source=folder / checkpoints.OBJECTIVE_NAME)
@@ -80,7 +88,7 @@ class Objective(nn.Module):
             CheckpointError: the folder cannot be written, or a tensor is not finite.
         """
         config = self.encoder.config.to_dict()
-        card = card or checkpoints.ModelCard(name=Path(folder).name, config=config)
+        card = card or checkpoints.ModelCard(Path(folder).name, self.summary, config=config)
         layout = getattr(self.encoder, "_layout", None)
         return checkpoints.write_model(
             folder,
@@ -96,5 +104,6 @@ class Objective(nn.Module):
         return {key: value for key, value in self.state_dict().items() if not key.startswith("encoder.")}
 
     def _load(self, tensors: Mapping[str, Tensor], *, source: Path) -> None:
+        """Take the objective's tensors; what the encoder holds is loaded already."""
         encoder = {key: value for key, value in self.state_dict().items() if key.startswith("encoder.")}
         checkpoints.load_strict(self, {**encoder, **tensors}, source=source)

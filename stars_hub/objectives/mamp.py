@@ -72,6 +72,9 @@ class MAMP(Objective):
     """
 
     name = "mamp"
+    summary = (
+        "An encoder of 3D skeleton recordings, pretrained by motion prediction (MAMP, arXiv 2308.07092)."
+    )
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class MAMP(Objective):
         self.num_visible = count_visible(config.num_tokens, mask_ratio)
         if not 1 <= self.num_visible < config.num_tokens:
             raise ConfigError(
-                f"mask_ratio must leave some of {config.num_tokens} tokens visible and mask some, got {mask_ratio}"
+                f"mask_ratio must leave some of {config.num_tokens} tokens visible, got {mask_ratio}"
             )
         self.motion_stride = motion_stride
         self.motion_aware_tau = motion_aware_tau

@@ -36,5 +36,6 @@ def target_patches(rows: Tensor, *, frame_patch_size: int, joint_patch_size: int
 
 def normalize_patches(patches: Tensor) -> Tensor:
     """Give each patch mean 0 and unit (unbiased) variance; one without motion stays 0."""
-    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
-    return (patches - mean) / torch.sqrt(variance + _EPS)
+    centred = patches - patches.mean(dim=-1, keepdim=True)
+    variance = centred.square().sum(dim=-1, keepdim=True) / max(patches.shape[-1] - 1, 1)
+    return centred / torch.sqrt(variance + _EPS)

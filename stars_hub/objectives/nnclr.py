@@ -3,9 +3,12 @@
 Reference: STARS (arXiv 2407.10935) section 3.2; NNCLR (arXiv 2104.14548).
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from stars_hub.distributed import all_gather, all_gather_with_grad, gather_sizes, global_mean, rank
 from stars_hub.errors import ConfigError, NotFiniteError, SequenceError
@@ -64,6 +67,7 @@ class NNCLR(Objective):
     """
 
     name = "nnclr"
+    summary = "An encoder of 3D skeleton recordings, tuned with nearest neighbours (STARS, arXiv 2407.10935)."
 
     def __init__(
         self,
@@ -152,9 +156,18 @@ class NNCLR(Objective):
         """Trade time for memory in training: recompute each block's activations when going backward."""
         self.encoder.set_grad_checkpointing(enable)
 
+    def _load(self, tensors: Mapping[str, Tensor], *, source: Path) -> None:
+        """Take heads and queue; a file of the authors may hold heads alone, then the queue is fresh."""
+        if not any(name.startswith("queue.") for name in tensors):
+            fresh = {f"queue.{name}": value for name, value in self.queue.state_dict().items()}
+            tensors = {**fresh, **tensors}
+        super()._load(tensors, source=source)
+
     def _heads(self, features: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
         """The unit vectors z (without gradient) and p of one view."""
-        self.projector.momentum = self.predictor[1].momentum = momentum
+        for module in (self.projector, *self.predictor):
+            if isinstance(module, nn.BatchNorm1d):
+                module.momentum = momentum
         z = self.projector(features)
         p = self.predictor(z)
         return F.normalize(z.detach(), eps=_EPS), F.normalize(p, eps=_EPS)

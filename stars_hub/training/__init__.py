@@ -1,1 +1,1 @@
-"""How objectives and classifiers are trained: what is frozen, parameter groups, schedules, clipping, the loop."""
+"""How objectives and classifiers are trained: freezing, groups, schedules, clipping, the loop."""

@@ -56,7 +56,8 @@ def parameter_groups(
             (the tuning of STARS).
 
     Returns:
-        Groups for `build_optimizer`: `params`, their `names`, `lr`, `lr_scale` = lr / base_lr, `weight_decay`.
+        Groups for `build_optimizer`: `params`, their `names`, `lr`, `lr_scale` = lr / base_lr and
+        `weight_decay`.
 
     Raises:
         ConfigError: nothing is trained, or a value cannot be.

@@ -162,3 +162,23 @@ def test_filled_up_queries_change_no_value_and_no_gradient() -> None:
         strict=True,
     ):
         torch.testing.assert_close(ours_gradient, plain_gradient)
+
+
+def test_gradients_on_two_threads_repeat_bit_for_bit() -> None:
+    torch.manual_seed(0)
+    network = SkeletonTransformer(
+        EncoderConfig(num_frames=4, num_joints=1, embed_dim=256, depth=1, num_heads=2)
+    )
+    x = torch.randn(256, 3, 4, 1, 2)
+    x[..., 1] = 0  # one row stands for all who are absent: its gradient is a sum of 256
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gradients = [
+            torch.autograd.grad((network(x) * network(x).detach()).sum(), list(network.parameters()))
+            for _ in range(4)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    for again in gradients[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(gradients[0], again, strict=True))
