@@ -123,7 +123,9 @@ class CosineSchedule:
 
     def __post_init__(self) -> None:
         if not (self.lr > 0 and 0 <= self.min_lr <= self.lr):
-            raise ConfigError(f"expected lr > 0 and min_lr in [0, lr], got lr {self.lr}, min_lr {self.min_lr}")
+            raise ConfigError(
+                f"expected lr > 0 and min_lr in [0, lr], got lr {self.lr}, min_lr {self.min_lr}"
+            )
         if not (self.epochs > 0 and 0 <= self.warmup_epochs <= self.epochs):
             raise ConfigError(
                 f"expected epochs > 0 and warmup_epochs in [0, epochs], got epochs {self.epochs}, "
