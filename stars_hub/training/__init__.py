@@ -1,4 +1,4 @@
-"""How objectives and classifiers are trained: what is frozen, parameter groups, schedules, clipping, the loop."""
+"""How objectives and classifiers are trained: what is frozen, parameter groups, schedules, the loop."""
 
 from stars_hub.training.config import PretrainConfig, TrainConfig, TuneConfig
 from stars_hub.training.pretrain import pretrain

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
 
+_PAPER = EncoderConfig()
 _ConfigT = TypeVar("_ConfigT", bound="TrainConfig")
 
 
@@ -127,7 +128,7 @@ class PretrainConfig(TrainConfig):
     Reference: MAMP (arXiv 2308.07092) section 4.2.
     """
 
-    encoder: EncoderConfig = option(EncoderConfig(), "Size of a new encoder.")
+    encoder: EncoderConfig = option(_PAPER, "Size of a new encoder.")  # noqa: RUF009
     model: str | None = option(None, "Continue from this model instead of a new encoder.")
     decoder_depth: int = option(3, "Blocks of the decoder: 3 for NTU-60, 5 for NTU-120 and PKU-MMD.", least=1)
     mask_ratio: float = option(0.9, "Part of the tokens that the encoder does not see.")
@@ -184,11 +185,12 @@ class TuneConfig(TrainConfig):
 
 def differing_fields(config: TrainConfig, saved: Mapping[str, Any]) -> list[str]:
     """The fields, but for `free` ones, in which a saved configuration is another; each as one phrase."""
-    now, differing = _plain(config.to_dict()), []
-    for field in dataclasses.fields(config):
-        if not field.metadata["free"] and now[field.name] != saved.get(field.name):
-            differing.append(f"{field.name} (there {saved.get(field.name)!r}, here {now[field.name]!r})")
-    return differing
+    now = _plain(config.to_dict())
+    return [
+        f"{field.name} (there {saved.get(field.name)!r}, here {now[field.name]!r})"
+        for field in dataclasses.fields(config)
+        if not field.metadata["free"] and now[field.name] != saved.get(field.name)
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,6 @@ off before the state is done again, with the same result, because nothing random
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
@@ -17,7 +16,7 @@ from stars_hub.checkpoints import ModelCard
 from stars_hub.distributed import all_gather, is_main
 from stars_hub.errors import NotFiniteError
 from stars_hub.training.data import TrainData
-from stars_hub.training.processes import EXIT_CODE, processes, stop_request
+from stars_hub.training.processes import EXIT_CODE, StopRequest, barrier, processes, stop_request
 from stars_hub.training.run import RunFolder, TrainResult
 from stars_hub.training.session import Session
 from stars_hub.training.stage import Stage
@@ -42,34 +41,43 @@ def train(stage: Stage[Any], data: TrainData) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written.
     """
     config = stage.config
-    with processes(config.device) as device, stop_request(device) as stop:
-        run = RunFolder(config, data=data.fingerprint, writes=is_main())
+    with (
+        processes(config.device) as device,
+        stop_request(device) as stop,
+        RunFolder(config, data=data.fingerprint, writes=is_main()) as run,
+    ):
         session = Session(stage, data, device)
         progress = resume(run, session)
         while progress.epoch < config.epochs:
-            train_epoch(run, session, progress, stop=lambda: bool(stop))
-            finish_epoch(run, session, progress)
-    return TrainResult(run.folder, run.last, run.best if run.best.exists() else None, run.history())
+            train_epoch(run, session, progress, stop=stop)
+            progress = finish_epoch(run, session, progress)
+        barrier(device)  # only now has the main process written everything
+        return TrainResult(run.folder, run.last, run.best if run.best.exists() else None, run.history())
 
 
 def resume(run: RunFolder, session: Session) -> Progress:
     """Start a run, or take it up where its state says."""
-    if not run.state.exists():
+    config, found = session.config, run.state.exists()
+    barrier(session.device)  # before the main process writes one
+    if not found:
         run.rewind(None)
-        if accuracies := session.evaluate() if session.config.monitor_every else {}:
+        if accuracies := session.evaluate() if config.monitor_every else {}:
             run.record({"epoch": 0, **accuracies})
         progress = Progress()
-    else:
-        progress = load_state(run.state, session.modules, session.optimizer)
-        session.scaler.load_state_dict(progress.scaler)
-        run.rewind(progress.epoch)
-        finished = progress.epoch == session.config.epochs
-        run.say(f"{run.folder}: {'finished' if finished else 'resumed'} at {_place(progress)}")
-    save(run, session, progress)
+        save(run, session, progress)
+        return progress
+    progress = load_state(run.state, session.modules, session.optimizer)
+    session.scaler.load_state_dict(progress.scaler)
+    run.rewind(progress.epoch)
+    if run.writes:
+        session.saved.save_pretrained(run.last, card=_card(session))
+    run.say(
+        f"{run.folder}: {'finished' if progress.epoch == config.epochs else 'resumed'}, {_place(progress)}"
+    )
     return progress
 
 
-def train_epoch(run: RunFolder, session: Session, progress: Progress, *, stop: Callable[[], bool]) -> None:
+def train_epoch(run: RunFolder, session: Session, progress: Progress, *, stop: StopRequest) -> None:
     """Run the steps of an epoch that are left, with checkpoints in between."""
     config, steps = session.config, session.steps_per_epoch
     saved = started = time.monotonic()
@@ -89,7 +97,7 @@ def train_epoch(run: RunFolder, session: Session, progress: Progress, *, stop: C
             bar.update()
             due = config.checkpoint_steps and progress.step % config.checkpoint_steps == 0
             due = due or time.monotonic() - saved > 60 * config.checkpoint_minutes
-            if stop():
+            if stop:
                 save(run, session, progress)
                 run.say(f"SIGTERM: stopped at {_place(progress)}; the same call resumes {run.folder}")
                 raise SystemExit(EXIT_CODE)
@@ -113,8 +121,8 @@ def checked_step(session: Session, batch: Batch, progress: Progress) -> float:
     raise NotFiniteError(f"{place} {what}", names)  # type: ignore[arg-type]
 
 
-def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> None:
-    """Measure, record and save what an epoch came to."""
+def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> Progress:
+    """Measure, record and save what an epoch came to; gives the progress that the next one starts from."""
     config = session.config
     epoch = progress.epoch + 1
     metrics = {
@@ -132,8 +140,9 @@ def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> None:
         best = max(accuracies)
         if run.writes:
             session.saved.save_pretrained(run.best, card=_card(session))
-    progress.__init__(epoch=epoch, best=best)  # type: ignore[misc]
+    progress = Progress(epoch=epoch, best=best)
     save(run, session, progress)
+    return progress
 
 
 def save(run: RunFolder, session: Session, progress: Progress) -> None:
@@ -146,7 +155,7 @@ def save(run: RunFolder, session: Session, progress: Progress) -> None:
 
 
 def _card(session: Session) -> ModelCard:
-    return ModelCard("stars", session.stage.summary, config=session.objective.encoder.config.to_dict())
+    return ModelCard("stars", session.stage.summary, config=session.stage.objective.encoder.config.to_dict())
 
 
 def _place(progress: Progress) -> str:

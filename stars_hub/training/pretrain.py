@@ -3,6 +3,8 @@
 Reference: MAMP (arXiv 2308.07092); STARS (arXiv 2407.10935) section 3.1.
 """
 
+from typing import Any
+
 import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
@@ -55,7 +57,7 @@ class PretrainStage(Stage[PretrainConfig]):
 
     def __init__(self, config: PretrainConfig, layout: SkeletonLayout) -> None:
         super().__init__(config)
-        settings = {
+        settings: dict[str, Any] = {
             "decoder_depth": config.decoder_depth,
             "mask_ratio": config.mask_ratio,
             "motion_stride": config.motion_stride,

@@ -36,6 +36,11 @@ def processes(device: str | None) -> Iterator[torch.device]:
             dist.destroy_process_group()
 
 
+def barrier(device: torch.device) -> None:
+    """Wait for the other processes."""
+    all_sum(torch.zeros((), device=device)).item()
+
+
 class StopRequest:
     """Whether SIGTERM came, to this process or any other."""
 

@@ -10,18 +10,20 @@ tensorboard/       where asked for
 import dataclasses
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from stars_hub.errors import ConfigError, MissingExtraError
+from stars_hub.errors import CheckpointError, ConfigError, MissingExtraError
 from stars_hub.files import whole_file
 from stars_hub.training.config import TrainConfig, differing_fields
 
 
 class RunFolder:
-    """A run's folder, new or found; on all but the main process nothing is written.
+    """A run's folder, new or found, to be entered; on all but the main process nothing is written.
 
     Args:
         config: what is asked for; `config.output` is the folder.
@@ -40,17 +42,40 @@ class RunFolder:
         self.state = self.folder / "resume.safetensors"
         self.metrics = self.folder / "metrics.jsonl"
         self.writes = writes
+        self._config, self._data = config, data
         self._board: Any = None
-        self._check(config, data)
-        if writes:
+        self._lock: int | None = None
+
+    def __enter__(self) -> "RunFolder":
+        self._check(self._config, self._data)
+        if self.writes:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not (self.folder / "config.json").exists():
-                stage = {"stage": type(config).__name__, "data_fingerprint": data}
-                content = json.dumps({**stage, **config.to_dict()}, indent=2, ensure_ascii=False) + "\n"
-                with whole_file(self.folder / "config.json") as temporary:
-                    temporary.write_text(content, encoding="utf-8")
-            if config.tensorboard:
+            self._lock = _locked(self.folder / ".lock")
+            self._sweep()
+            self._write_config()
+            if self._config.tensorboard:
                 self._board = _tensorboard(self.folder / "tensorboard")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._board is not None:
+            self._board.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def _write_config(self) -> None:
+        path = self.folder / "config.json"
+        if not path.exists():
+            header = {"stage": type(self._config).__name__, "data_fingerprint": self._data}
+            content = json.dumps({**header, **self._config.to_dict()}, indent=2, ensure_ascii=False) + "\n"
+            with whole_file(path) as temporary:
+                temporary.write_text(content, encoding="utf-8")
+
+    def _sweep(self) -> None:
+        """Remove what a killed run was about to write."""
+        for folder in (self.folder, self.last, self.best):
+            for left in folder.glob(".*.tmp"):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _check(self, config: TrainConfig, data: str) -> None:
         path = self.folder / "config.json"
@@ -86,23 +111,22 @@ class RunFolder:
 
     def history(self) -> list[dict[str, Any]]:
         """The records of all epochs so far."""
-        lines = self.metrics.read_bytes().split(b"\n")[:-1] if self.metrics.exists() else []
-        records = []
-        for line in lines:
-            try:
-                records.append(json.loads(line))
-            except ValueError:  # a line that a crash of the machine left
-                break
-        return records
+        lines = self.metrics.read_bytes().split(b"\n") if self.metrics.exists() else []
+        return [
+            json.loads(line) for line in lines[:-1]
+        ]  # after the last newline: nothing, or a line cut short
 
     def record(self, metrics: dict[str, Any]) -> None:
         """Append an epoch's record, and say it."""
         if not self.writes:
             return
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise CheckpointError(f"cannot write {self.metrics}: {error.strerror or error}") from error
         if self._board is not None:
             for name, value in metrics.items():
                 self._board.add_scalar(name, value, metrics["epoch"])
@@ -119,12 +143,26 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _locked(path: Path) -> int:
+    """Take the folder for this process; the system frees it when the process ends, however it does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise ConfigError(f"another process is running in {path.parent}") from error
+    return descriptor
+
+
 def _tensorboard(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "tensorboard") from error
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,9 +47,9 @@ class Session:
         config = self.config = stage.config
         self.stage, self.device = stage, device
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
-        self.objective = stage.objective.to(device, self.dtype).train()
+        self.objective: nn.Module = stage.objective.to(device, self.dtype).train()
         if config.grad_checkpointing:
-            self.objective.set_grad_checkpointing()
+            stage.objective.set_grad_checkpointing()
         self.groups = stage.parameter_groups()
         self.optimizer = build_optimizer(self.groups, betas=(config.beta1, config.beta2))
         self.average = copy.deepcopy(self.objective).requires_grad_(False) if config.ema_decay else None
@@ -66,7 +66,7 @@ class Session:
         if not config.drop_last and count % config.batch_size:
             self.batch_sizes.append(count % config.batch_size)
         self.steps_per_epoch = len(self.batch_sizes)
-        self.monitor = Monitor(data, self.objective.encoder.config, batch_size=self.loader.batch_size)
+        self.monitor = Monitor(data, stage.objective.encoder.config, batch_size=self.loader.batch_size)
         self.model = self._wrapped()
 
     def _loader(self, store: SkeletonStore) -> BatchLoader:
@@ -85,7 +85,7 @@ class Session:
             drop_last=config.drop_last,
             rank=rank(),
             world_size=processes,
-            **clip_settings(self.objective.encoder.config),
+            **clip_settings(self.stage.objective.encoder.config),
         )
 
     def _wrapped(self) -> nn.Module:
@@ -105,7 +105,7 @@ class Session:
         for batch in self.loader:
             yield batch
             count += 1
-        config = self.objective.encoder.config
+        config = self.stage.objective.encoder.config
         shape = (config.in_chans, config.num_frames, config.num_joints, config.num_persons)
         for _ in range(first_step + count, self.steps_per_epoch):
             yield empty_batch(shape)
@@ -139,8 +139,9 @@ class Session:
         return math.ceil(largest / (self.config.micro_batch_size or largest))
 
     def _unsynchronised(self, holds: bool) -> Any:
-        wrapped = isinstance(self.model, DistributedDataParallel)
-        return self.model.no_sync() if holds and wrapped else nullcontext()
+        if holds and isinstance(self.model, DistributedDataParallel):
+            return self.model.no_sync()
+        return nullcontext()
 
     def _autocast(self) -> Any:
         mixed = self.config.precision in ("bfloat16", "float16")
@@ -194,5 +195,5 @@ def update_average(average: nn.Module, module: nn.Module, *, decay: float) -> No
     """Move an average's parameters towards a module's by 1 - decay; buffers are copied."""
     for mean, value in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(value, 1 - decay)
-    for mean, value in zip(average.buffers(), module.buffers(), strict=True):
-        mean.copy_(value)
+    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(buffer)

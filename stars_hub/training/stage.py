@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stars_hub.objectives.base import Objective
 from stars_hub.training.config import TrainConfig
 from stars_hub.training.optimizer import parameter_groups
 from stars_hub.transforms.loader import Batch
@@ -21,11 +20,11 @@ class Stage(Generic[ConfigT]):
         config: of the run.
 
     Attributes:
-        objective: what is trained and saved.
+        objective: what is trained and saved: an `Objective`, or a module with the like methods.
         summary: what the saved models' cards say first.
     """
 
-    objective: Objective
+    objective: Any
     summary: ClassVar[str]
 
     def __init__(self, config: ConfigT) -> None:
