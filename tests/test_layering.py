@@ -9,7 +9,8 @@ import stars_hub
 
 ROOT = Path(stars_hub.__file__).parent
 ROOMS = [
-    "_version", "errors", "files", "distributed", "checkpoints", "skeletons", "transforms", "model",
+    "_version", "errors", "files",
+    "neighbours", "distributed", "checkpoints", "skeletons", "transforms", "model",
     "objectives", "training", "evaluation", "hub", "recipes", "cli",
 ]  # fmt: skip
 # torch brings numpy; these few are the whole of what an import of the package may pull in at its top level.

@@ -1,1 +1,8 @@
-"""How objectives and classifiers are trained: freezing, groups, schedules, clipping, the loop."""
+"""How objectives and classifiers are trained: what is frozen, parameter groups, schedules, the loop."""
+
+from stars_hub.training.config import PretrainConfig, TrainConfig, TuneConfig
+from stars_hub.training.pretrain import pretrain
+from stars_hub.training.run import TrainResult
+from stars_hub.training.tune import tune
+
+__all__ = ["PretrainConfig", "TrainConfig", "TrainResult", "TuneConfig", "pretrain", "tune"]

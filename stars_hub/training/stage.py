@@ -1,0 +1,87 @@
+"""What the loop asks of a stage: its objective, what of it is trained, and a batch's loss."""
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stars_hub.training.config import TrainConfig
+from stars_hub.training.optimizer import parameter_groups
+from stars_hub.transforms.loader import Batch
+
+ConfigT = TypeVar("ConfigT", bound=TrainConfig)
+
+
+class Stage(Generic[ConfigT]):
+    """One kind of training.
+
+    Args:
+        config: of the run.
+
+    Attributes:
+        objective: what is trained and saved: an `Objective`, or a module with the like methods.
+        summary: what the saved models' cards say first.
+    """
+
+    objective: Any
+    summary: ClassVar[str]
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is trained, by learning rate and weight decay."""
+        return parameter_groups(
+            self.objective,
+            self.objective.encoder,
+            base_lr=self.config.lr,
+            layer_decay=self.config.layer_decay,
+            weight_decay=self.config.weight_decay,
+            exempt=self.config.exempt,
+        )
+
+    def parts(self, batch: Batch, count: int) -> list[tuple[Batch, float]]:
+        """Cut a batch into parts that are handled one after another.
+
+        Args:
+            batch: this process's share.
+            count: the number of parts, the same on all processes; some may be empty.
+
+        Returns:
+            Each part with its share of the batch's loss, over all processes.
+        """
+        return [(batch, 1.0)]
+
+    def loss(self, model: nn.Module, batch: Batch, *, epoch: int) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            model: the objective, or what wraps it.
+            batch: on the model's device.
+            epoch: whose randomness is drawn.
+        """
+        raise NotImplementedError
+
+    def describe(self, objective: Any, x: Tensor) -> Tensor:
+        """The features that are monitored: (N, C, T, V, M) -> (N, D)."""
+        features: Tensor = objective.encoder(x)
+        return features
+
+
+def split_batch(batch: Batch, count: int) -> list[Batch]:
+    """Cut a batch into `count` parts of nearly equal size."""
+    places = torch.tensor_split(torch.arange(len(batch.ids)), count)
+    return [Batch(*(rows[place] for rows in batch)) for place in places]
+
+
+def on_device(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """Bring a batch to where it is needed."""
+    x = batch.x.to(device, dtype, non_blocking=True)
+    return Batch(x, batch.labels.to(device, non_blocking=True), batch.ids.to(device, non_blocking=True))
+
+
+def empty_batch(like: tuple[int, ...]) -> Batch:
+    """What a process gets where the others have the rest of the samples."""
+    none = torch.from_numpy(np.empty(0, dtype=np.int64))
+    return Batch(torch.empty(0, *like), none, none)

@@ -1,0 +1,109 @@
+"""Stage 2: tune a pretrained encoder by nearest-neighbour contrast.
+
+Reference: STARS (arXiv 2407.10935) section 3.2.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from stars_hub.errors import ConfigError
+from stars_hub.model.network import SkeletonTransformer
+from stars_hub.objectives import NNCLR
+from stars_hub.skeletons.layouts import SkeletonLayout
+from stars_hub.training.config import TuneConfig
+from stars_hub.training.data import check_layout, open_data
+from stars_hub.training.freezing import freeze_below, freeze_encoder
+from stars_hub.training.loop import train
+from stars_hub.training.run import TrainResult
+from stars_hub.training.stage import Stage
+from stars_hub.transforms.loader import Batch
+
+
+def tune(config: TuneConfig) -> TrainResult:
+    """Tune an encoder, or go on with a run that was interrupted.
+
+    Under `torchrun`, every process calls this with the same configuration.
+
+    Args:
+        config: the run; `config.output` is its folder, `config.model` what is tuned.
+
+    Returns:
+        What the finished run left.
+
+    Raises:
+        ConfigError: the folder holds another run, or a value does not fit the data.
+        NotFiniteError: features or loss are NaN or infinite; the last checkpoint is kept.
+        SystemExit: SIGTERM came; a checkpoint was written. The code is 143.
+    """
+    data = open_data(config)
+    return train(TuneStage(config, data.train.layout), data)
+
+
+class TuneStage(Stage[TuneConfig]):
+    """NNCLR as the loop sees it.
+
+    Args:
+        config: of the run.
+        layout: of the recordings.
+    """
+
+    objective: NNCLR
+    summary = "An encoder of 3D skeleton recordings, pretrained by MAMP and tuned by STARS."
+
+    def __init__(self, config: TuneConfig, layout: SkeletonLayout) -> None:
+        super().__init__(config)
+        torch.manual_seed(config.seed)
+        self.objective = NNCLR.from_pretrained(
+            config.model,
+            predictor_hidden_dim=config.predictor_hidden_dim,
+            queue_size=config.queue_size,
+            temperature=config.temperature,
+            topk=config.topk,
+        )
+        encoder = self.objective.encoder
+        check_layout(layout, encoder.config)
+        if config.freeze_encoder:
+            freeze_encoder(encoder)
+        else:
+            depth = encoder.config.depth
+            blocks = depth - depth // 2 if config.trainable_blocks is None else config.trainable_blocks
+            if blocks > depth:
+                raise ConfigError(
+                    f"trainable_blocks must be at most {depth}, the encoder's depth, got {blocks}"
+                )
+            freeze_below(encoder, depth - blocks)
+        if config.micro_batch_size is not None:
+            encode_in_chunks(encoder, config.micro_batch_size)
+
+    def loss(self, model: nn.Module, batch: Batch, *, epoch: int) -> Tensor:
+        """The contrast of a whole batch; there is nothing random in it but the choice among `topk`."""
+        loss: Tensor = model(batch.x, batch.ids)
+        return loss
+
+    def describe(self, objective: Any, x: Tensor) -> Tensor:
+        """z, or p where the heads alone are trained."""
+        features: Tensor = objective.predict(x) if self.config.freeze_encoder else objective.project(x)
+        return features
+
+
+def encode_in_chunks(encoder: SkeletonTransformer, size: int) -> None:
+    """Let an encoder hold the activations of `size` samples at a time, for the same features and gradients.
+
+    The contrast needs the features of the whole batch, so parts cannot be back-propagated one after another:
+    each is encoded again when its turn comes.
+
+    Reference: GradCache, Gao et al. 2021 (arXiv 2101.06983).
+    """
+    encoder.forward = partial(_forward_in_chunks, encoder, size)  # type: ignore[method-assign]
+
+
+def _forward_in_chunks(encoder: SkeletonTransformer, size: int, x: Tensor) -> Tensor:
+    forward = partial(type(encoder).forward, encoder)
+    chunks = x.split(size) if len(x) else (x,)
+    if not torch.is_grad_enabled():
+        return torch.cat([forward(chunk) for chunk in chunks])
+    return torch.cat([checkpoint(forward, chunk, use_reentrant=False) for chunk in chunks])
