@@ -54,7 +54,7 @@ class ModelCard:
     """
 
     name: str
-    summary: str = "An encoder of 3D skeleton recordings: a plain transformer over patches of one joint's motion."
+    summary: str = "An encoder of 3D skeleton recordings: a plain transformer over patches of motion."
     license: str | None = None
     tags: Sequence[str] = ()
     datasets: Sequence[str] = ()

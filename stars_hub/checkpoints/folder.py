@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +25,7 @@ from stars_hub.checkpoints.names import (
 )
 from stars_hub.checkpoints.tensors import dump_tensors
 from stars_hub.errors import CheckpointError
+from stars_hub.files import sync_folder, write_durably
 
 # config.json last: a folder that was new and is incomplete is then no model folder.
 ALL_NAMES = (WEIGHTS_NAME, OBJECTIVE_NAME, LAYOUT_NAME, CARD_NAME, CONFIG_NAME)
@@ -175,7 +176,7 @@ def _create(target: Path, files: Mapping[str, bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _staged(target.parent, files) as staging:
         os.rename(staging, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 def _exchange(target: Path, files: Mapping[str, bytes]) -> None:
@@ -192,7 +193,7 @@ def _exchange(target: Path, files: Mapping[str, bytes]) -> None:
                     os.replace(staging / name, target / name)
                 else:
                     (target / name).unlink(missing_ok=True)
-            _sync_folder(target)
+            sync_folder(target)
         except BaseException:
             for name in ALL_NAMES:
                 if name in kept:
@@ -209,11 +210,8 @@ def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
     staging.mkdir()
     try:
         for name, data in files.items():
-            with open(staging / name, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-        _sync_folder(staging)
+            write_durably(staging / name, data)
+        sync_folder(staging)
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -224,13 +222,3 @@ def _link(source: Path, copy: Path) -> None:
         os.link(source, copy)
     except OSError:  # no hard links on this file system
         shutil.copy2(source, copy)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, as far as the system can: Windows opens no folders."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Damaged files: a reader quickly gives sequences that could be, or a SkeletonFileError that names the file."""
+"""Damaged files: a reader quickly gives sequences that could be, or an error that names the file."""
 
 import json
 import random

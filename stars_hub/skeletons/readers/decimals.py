@@ -40,13 +40,13 @@ def parse_decimals(text: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray
     lengths = ends - starts
     negative = text[starts] == _MINUS
     blank = np.clip(WIDTH - lengths + negative, 0, WIDTH).astype(np.uint8)
-    inside = _PLACES >= blank
+    inside = blank <= _PLACES
     point = (characters == _POINT) & inside
     digits = (characters - _ZERO) * (inside & ~point)  # what is no digit wraps around to above 9
     one_point = point.sum(axis=0, dtype=np.uint8) == 1
     places = np.where(one_point, (_PLACES * point).sum(axis=0, dtype=np.uint8), WIDTH - 1)
     plain = one_point & (digits.max(axis=0) <= 9) & (blank + 1 < WIDTH) & (lengths <= WIDTH)
-    whole = digits * (_PLACES < places)
+    whole = digits * (places > _PLACES)
     # Digits before the point stand a place too high, since the point takes one itself: they count a tenth.
     values = _PLACE_VALUES @ (digits - whole).astype(np.float64)
     values += _PLACE_VALUES @ whole.astype(np.float64) / 10

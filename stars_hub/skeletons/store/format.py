@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from stars_hub.errors import StoreError
+from stars_hub.files import write_durably
 from stars_hub.skeletons.layouts import SkeletonLayout
 
 FORMAT_VERSION = 1
@@ -127,14 +128,6 @@ def layout_from_json(data: Any) -> SkeletonLayout:
 
 def _dump(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write and fsync a file inside a folder that nobody reads yet."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def frames_header(num_rows: int, num_joints: int, dtype: str) -> bytes:

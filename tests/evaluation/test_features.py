@@ -1,0 +1,26 @@
+"""What the command line does not reach; the formats themselves are tested in tests/test_cli.py."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.evaluation import write_features
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("precious")
+    with pytest.raises(UnicodeEncodeError):
+        write_features(path, ["\ud800"], np.zeros((1, 2), dtype=np.float32))
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_impossible_arguments(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"written as \.npz, \.csv, \.safetensors, got '\.txt'"):
+        write_features(tmp_path / "f.txt", [], np.zeros((0, 2)))
+    with pytest.raises(SequenceError, match="a name for each of 2 features, got 1"):
+        write_features(tmp_path / "f.npz", ["a"], np.zeros((2, 2)))
+    assert not list(tmp_path.iterdir())
