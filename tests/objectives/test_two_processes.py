@@ -18,8 +18,8 @@ from stars_hub.training.optimizer import build_optimizer, clip_each_gradient, pa
 from tests.gloo import GlooPool
 
 CONFIG = EncoderConfig(num_frames=8, num_joints=5, embed_dim=16, depth=2, num_heads=2)
-# Global batches, and the share of each process: even, uneven, and a last one that does not divide.
-SHARES = [[3, 3], [3, 3], [4, 2], [2, 1], [1, 0]]
+# Shares of the global batches: even, uneven, and last ones that leave a process with nothing.
+SHARES = [[3, 3], [3, 3], [4, 2], [2, 1], [2, 0], [1, 0]]
 
 pytestmark = pytest.mark.ddp
 
