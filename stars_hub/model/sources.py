@@ -13,9 +13,8 @@ import torch
 
 from stars_hub.errors import SequenceError
 from stars_hub.skeletons.readers import iter_sequences, read_sequence
+from stars_hub.skeletons.sequence import MAX_PERSONS
 from stars_hub.skeletons.store import SkeletonStore, is_store
-
-MAX_PERSONS = 10
 
 Sequences: TypeAlias = Any
 """(T, V, 3) or (T, M, V, 3) as array or tensor; a path; a store; or an iterable of any of these."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+MAX_PERSONS = 10  # more are a batch that somebody forgot to take apart
+
 
 @dataclass
 class Sequence:

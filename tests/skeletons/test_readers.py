@@ -48,6 +48,27 @@ def test_json_of_many_and_null_for_unknown(tmp_path: Path) -> None:
         read_sequence(tmp_path / "a.json")
 
 
+def test_null_for_a_whole_joint_or_frame(tmp_path: Path) -> None:
+    joints = ONE.tolist()
+    joints[0], joints[3][2] = None, None
+    (tmp_path / "a.json").write_text(json.dumps(joints))
+    expected = ONE.copy()
+    expected[0] = expected[3, 2] = np.nan
+    np.testing.assert_array_equal(read_sequence(tmp_path / "a.json"), expected)
+
+
+def test_nulls_cannot_make_a_vast_recording(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([[[1, 2, 3]] * 3000] + [None] * 3000))
+    with pytest.raises(SkeletonFileError, match="too many numbers"):
+        read_sequence(tmp_path / "a.json")
+
+
+def test_a_batch_in_an_array_is_no_crowd(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((16, 60, 25, 3)))
+    with pytest.raises(SkeletonFileError, match=r"\(16, 60, 25, 3\) reads as \(T, M, V, 3\) with 60 persons"):
+        read_sequence(tmp_path / "a.npy")
+
+
 def test_ragged_npz(tmp_path: Path) -> None:
     lengths, joints = [2, 4], ONE
     np.savez(
@@ -133,6 +154,22 @@ def test_wide_tables(tmp_path: Path, name: str, delimiter: str, newline: str, en
     equal(tmp_path / name, TWO)
 
 
+def test_excel_tables(tmp_path: Path) -> None:
+    text = "a_x;a_y;a_z\r\n1,5;-2,25;3\r\n;0,5;1e-1\r\n"
+    for encoding in ("utf-16", "utf-8-sig"):
+        (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+        np.testing.assert_array_equal(
+            read_sequence(tmp_path / "a.csv"), np.float32([[[1.5, -2.25, 3]], [[np.nan, 0.5, 0.1]]])
+        )
+
+
+def test_a_small_table_cannot_make_a_vast_recording(tmp_path: Path) -> None:
+    rows = [f"{index},{index},1,2,3" for index in range(3000)]
+    (tmp_path / "a.csv").write_text("\n".join(["frame,joint,x,y,z", *rows]))
+    with pytest.raises(SkeletonFileError, match=r"3000 rows cannot be \(3000, 1, 3000\) frames"):
+        read_sequence(tmp_path / "a.csv")
+
+
 def test_a_table_without_frame_and_person_and_with_gaps(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('"a_x",a_y,a_z,b_x,b_y,b_z\n1,2,3,4,5,6\n\n7,8,9,,nan,NaN\n')
     joints = read_sequence(tmp_path / "a.csv")
@@ -189,6 +226,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(folder: Path) -> None:
+    assert [sequence.name for sequence in iter_sequences(folder)] == ["b", "c", "day1/a"]
+
+
+def test_notes_beside_a_recording_are_none(folder: Path) -> None:
+    (folder / "b.json").write_text('{"fps": 30}')
     assert [sequence.name for sequence in iter_sequences(folder)] == ["b", "c", "day1/a"]
 
 
@@ -257,3 +299,7 @@ def test_real_recordings(recordings_dir: Path) -> None:
     assert sum(len(sequence.joints) for sequence in sequences) == 58_299
     assert {sequence.joints.shape[1:] for sequence in sequences} == {(1, 20, 3)}
     assert sorted({sequence.subject for sequence in sequences}) == list(range(1, 9))
+
+
+def test_a_folder_of_real_recordings(recordings_dir: Path) -> None:
+    assert sum(1 for _ in iter_sequences(recordings_dir)) == 3_049

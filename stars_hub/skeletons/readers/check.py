@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from stars_hub.errors import SkeletonFileError
+from stars_hub.skeletons.sequence import MAX_PERSONS
 
 
 def as_joints(values: Any, path: Path, *, what: str = "joints", line: int | None = None) -> np.ndarray:
@@ -37,6 +38,13 @@ def as_joints(values: Any, path: Path, *, what: str = "joints", line: int | None
     if joints.ndim != 4 or joints.shape[-1] not in (2, 3) or 0 in joints.shape:
         raise SkeletonFileError(
             f"{what}: expected (T, V, 3) or (T, M, V, 3) with nothing empty, got {array.shape}", path, line
+        )
+    if joints.shape[1] > MAX_PERSONS:
+        raise SkeletonFileError(
+            f"{what}: {array.shape} reads as (T, M, V, 3) with {joints.shape[1]} persons; "
+            "a batch of sequences goes into a ragged .npz, or a file each",
+            path,
+            line,
         )
     if np.isinf(joints).any():
         raise SkeletonFileError(f"{what}: coordinates are infinite, or beyond float32", path, line)

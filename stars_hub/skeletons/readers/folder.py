@@ -17,8 +17,13 @@ LABELS_NAME = "labels.csv"
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The recordings of a folder and its subfolders, sorted by path; hidden ones and labels.csv left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    """The recordings of a folder and its subfolders, sorted by path.
+
+    Left out are hidden files, labels.csv, and a `.json` beside a recording of the same name: notes about it.
+    """
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
+    others = {path.with_suffix("") for path in found if path.suffix.lower() != ".json"}
+    found = [path for path in found if path.suffix.lower() != ".json" or path.with_suffix("") not in others]
     return sorted(
         path
         for path in found

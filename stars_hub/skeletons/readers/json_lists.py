@@ -6,14 +6,19 @@ least one of them an object, for four lists in each other could be read either w
 """
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stars_hub.errors import SkeletonFileError
 from stars_hub.skeletons.readers.check import as_joints
 from stars_hub.skeletons.readers.text import read_text
 from stars_hub.skeletons.sequence import Sequence
+
+_MAX_NUMBERS = 3_000_000  # an hour of one person
 
 
 def iter_json(path: Path) -> Iterator[Sequence]:
@@ -33,9 +38,33 @@ def iter_json(path: Path) -> Iterator[Sequence]:
         raise SkeletonFileError("expected nested lists of numbers, or objects with joints", path)
 
 
+def _known(values: Any, path: Path, name: str) -> Any:
+    """Write out a null that stands for a whole joint, person or frame, as so many unknown numbers."""
+    shape = _shape(values)
+    if math.prod(shape) > _MAX_NUMBERS:
+        raise SkeletonFileError(f"{name}: {shape} are too many numbers for a JSON file", path)
+    return _written_out(values, shape)
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    """How many entries the lists have, judged by the first known one on each level."""
+    if not isinstance(values, list):
+        return ()
+    known = next((value for value in values if value is not None), None)
+    return (len(values), *_shape(known))
+
+
+def _written_out(values: Any, shape: tuple[int, ...]) -> Any:
+    if values is None and shape:
+        return np.full(shape, np.nan).tolist()
+    if not isinstance(values, list) or not shape:
+        return values
+    return [_written_out(value, shape[1:]) for value in values]
+
+
 def _sequence(item: Any, path: Path, name: str) -> Sequence:
     if not isinstance(item, dict):
-        return Sequence(as_joints(item, path, what=name), name)
+        return Sequence(as_joints(_known(item, path, name), path, what=name), name)
     if "joints" not in item:
         raise SkeletonFileError(
             f"{name}: an object needs joints, got {', '.join(item)[:80] or 'nothing'}", path
@@ -45,4 +74,6 @@ def _sequence(item: Any, path: Path, name: str) -> Sequence:
         raise SkeletonFileError(f"{name}: what stands beside joints must be numbers or text", path)
     name = str(values.pop("name", name))
     known = {field: values.pop(field, None) for field in ("label", "subject")}
-    return Sequence(as_joints(item["joints"], path, what=name), name, columns=values, **known)
+    return Sequence(
+        as_joints(_known(item["joints"], path, name), path, what=name), name, columns=values, **known
+    )

@@ -6,6 +6,8 @@ Wide, a row a frame (or a frame and a person):
 Long, a row a joint:
     columns `frame`, `joint`, `x`, `y`, `z`; optional `person` and `confidence`.
 
+Excel's dialects are read too: semicolons with decimal commas, and UTF-16.
+
 Joints come in the order of the columns, or of their first appearance; z may lack. Frames are sorted if they
 are numbered. An empty cell or `nan` is unknown, as is a joint of a confidence below 0.1; a person without any
 row in a frame is not there.
@@ -26,6 +28,7 @@ from stars_hub.skeletons.readers.text import read_text
 from stars_hub.skeletons.sequence import Sequence
 
 MIN_CONFIDENCE = 0.1
+_MAX_GROWTH = 100  # places for joints in a recording, for each row of its table
 
 
 class Row(NamedTuple):
@@ -90,7 +93,7 @@ def _wide(rows: list[Row], columns: dict[str, str], header: list[str], path: Pat
         )
         raise SkeletonFileError(f"the header lacks {what}", path, 1)
     frames, persons = _places(rows, columns, path)
-    joints = np.zeros((max(frames) + 1, max(persons) + 1, len(names), len(axes)))
+    joints = _zeros(frames, persons, len(names), len(axes), path)
     _refuse_doubles(zip(frames, persons, strict=True), rows, path)
     for frame, person, row in zip(frames, persons, rows, strict=True):
         values = [_number(row, columns[column], path) for column in wanted]
@@ -106,13 +109,21 @@ def _long(rows: list[Row], columns: dict[str, str], path: Path) -> np.ndarray:
     frames, persons = _places(rows, columns, path)
     places = [names.index(row.cells[columns["joint"]]) for row in rows]
     _refuse_doubles(zip(frames, persons, places, strict=True), rows, path)
-    joints = np.zeros((max(frames) + 1, max(persons) + 1, len(names), len(axes)))
+    joints = _zeros(frames, persons, len(names), len(axes), path)
     joints[frames, persons] = np.nan  # whoever has a row is there, with joints unknown that have none
     for frame, person, joint, row in zip(frames, persons, places, rows, strict=True):
         confidence = _number(row, columns["confidence"], path) if "confidence" in columns else 1.0
         if confidence >= MIN_CONFIDENCE:
             joints[frame, person, joint] = [_number(row, columns[axis], path) for axis in axes]
     return joints
+
+
+def _zeros(frames: list[int], persons: list[int], num_joints: int, num_axes: int, path: Path) -> np.ndarray:
+    """An empty recording, unless a table of few rows would make a vast one."""
+    shape = (max(frames) + 1, max(persons) + 1, num_joints)
+    if math.prod(shape) > _MAX_GROWTH * max(len(frames), num_joints):
+        raise SkeletonFileError(f"{len(frames)} rows cannot be {shape} frames, persons and joints", path)
+    return np.zeros((*shape, num_axes))
 
 
 def _places(rows: list[Row], columns: dict[str, str], path: Path) -> tuple[list[int], list[int]]:
@@ -146,7 +157,7 @@ def _refuse_doubles(places: Iterator[tuple[int, ...]], rows: list[Row], path: Pa
 def _number(row: Row, column: str, path: Path) -> float:
     cell = row.cells[column]
     try:
-        return float(cell) if cell else math.nan
+        return float(cell.replace(",", ".")) if cell else math.nan  # a comma here is Excel's decimal one
     except ValueError:
         raise SkeletonFileError(
             f"column {column}: expected a number, got {cell[:40]!r}", path, row.line

@@ -1,5 +1,6 @@
 """Text files of unknown origin, with every failure a SkeletonFileError."""
 
+import codecs
 from pathlib import Path
 
 from stars_hub.errors import SkeletonFileError
@@ -18,14 +19,15 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_text(path: str | Path) -> str:
-    """The content of a UTF-8 file, with or without a byte order mark.
+    """The content of a file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
 
     Raises:
-        SkeletonFileError: it cannot be read, or is no UTF-8 text.
+        SkeletonFileError: it cannot be read, or is no such text.
     """
     data = read_bytes(path)
+    encoding = "UTF-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "UTF-8-sig"
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SkeletonFileError("this is no UTF-8 text", path, line) from error
+        raise SkeletonFileError(f"this is no {encoding.removesuffix('-sig')} text", path, line) from error
