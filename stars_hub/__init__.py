@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stars_hub.checkpoints import list_models
     from stars_hub.hub import convert_checkpoint
     from stars_hub.model import EncoderConfig, STARSEncoder
+    from stars_hub.objectives import MAMP, NNCLR
     from stars_hub.skeletons import (
         SkeletonLayout,
         SkeletonStore,
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
         read_sequences,
         register_layout,
     )
+    from stars_hub.training import PretrainConfig, TuneConfig, pretrain, tune
 
 _ROOMS = {
     "checkpoints": ("list_models",),
     "hub": ("convert_checkpoint",),
     "model": ("EncoderConfig", "STARSEncoder"),
+    "objectives": ("MAMP", "NNCLR"),
     "skeletons": (
         "SkeletonLayout",
         "SkeletonStore",
@@ -41,22 +44,29 @@ _ROOMS = {
         "read_sequences",
         "register_layout",
     ),
+    "training": ("PretrainConfig", "TuneConfig", "pretrain", "tune"),
 }
 
 __all__ = [
+    "MAMP",
+    "NNCLR",
     "EncoderConfig",
+    "PretrainConfig",
     "STARSEncoder",
     "SkeletonLayout",
     "SkeletonStore",
+    "TuneConfig",
     "__version__",
     "convert_checkpoint",
     "convert_layout",
     "get_layout",
     "layout_names",
     "list_models",
+    "pretrain",
     "read_sequence",
     "read_sequences",
     "register_layout",
+    "tune",
 ]
 
 

@@ -7,6 +7,12 @@ import stars_hub
 
 PUBLIC = {
     "EncoderConfig",
+    "MAMP",
+    "NNCLR",
+    "PretrainConfig",
+    "TuneConfig",
+    "pretrain",
+    "tune",
     "STARSEncoder",
     "SkeletonLayout",
     "SkeletonStore",
