@@ -4,17 +4,54 @@ Ratios are what counts: baseline and candidates run in one process, taking turns
 the machine does falls on all of them.
 """
 
+import argparse
 import json
+import math
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from einops import rearrange
+from torch import Tensor
+
+from stars_hub.model.layers import Attention
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def arguments(description: str | None, *, repeats: int) -> argparse.Namespace:
+    """What every benchmark of the model can be told; sets the number of threads and the seed."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=form)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=repeats)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    return options
+
+
+@contextmanager
+def explicit_attention() -> Iterator[None]:
+    """The plain way: the (L, L) matrix of every head is made, held, and gone through by softmax."""
+    fused, Attention.forward = Attention.forward, _plain_attention
+    try:
+        yield
+    finally:
+        Attention.forward = fused
+
+
+def _plain_attention(attention: Attention, x: Tensor) -> Tensor:
+    q, k, v = rearrange(attention.qkv(x), "r l (three h d) -> three r h l d", three=3, h=attention.num_heads)
+    weights = torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), dim=-1)
+    return attention.proj(rearrange(weights @ v, "r h l d -> r l (h d)"))
 
 
 def take_turns(

@@ -8,39 +8,20 @@ with it. Samples hold one person.
     python benchmarks/objectives.py [--device cuda] [--batch-size 8] [--threads 2]
 """
 
-import argparse
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 import torch
 import torch.nn.functional as F
-from common import report, take_turns
+from common import arguments, explicit_attention, report, take_turns
 from einops import rearrange, repeat
 from torch import Tensor
 
 from stars_hub.model import EncoderConfig, SkeletonTransformer
-from stars_hub.model.layers import Attention
 from stars_hub.objectives import MAMP, NNCLR
 from stars_hub.objectives.masking import masking_scores, motion_intensity, split_tokens
 from stars_hub.training.freezing import freeze_below
 from stars_hub.training.optimizer import build_optimizer, clip_each_gradient, parameter_groups
-
-
-def plain_attention(attention: Attention, x: Tensor) -> Tensor:
-    q, k, v = rearrange(attention.qkv(x), "r l (three h d) -> three r h l d", three=3, h=attention.num_heads)
-    weights = torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), dim=-1)
-    return attention.proj(rearrange(weights @ v, "r h l d -> r l (h d)"))
-
-
-@contextmanager
-def explicit_attention() -> Iterator[None]:
-    fused, Attention.forward = Attention.forward, plain_attention
-    try:
-        yield
-    finally:
-        Attention.forward = fused
 
 
 def plain_nnclr(objective: NNCLR, x: Tensor, ids: Tensor) -> Tensor:
@@ -155,16 +136,7 @@ def step(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    options = arguments(__doc__, repeats=5)
     device = options.device
     x = torch.randn(options.batch_size, 3, 120, 25, 2, device=device)
     x[..., 1] = 0
