@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -96,7 +97,9 @@ class Session:
         if world_size() == 1:
             return self.objective
         # Statistics and queue are the same on all processes, because each computes them from everybody's.
-        return DistributedDataParallel(self.objective, broadcast_buffers=False)
+        with warnings.catch_warnings():  # torch 2.13 has another name for it, which 2.10 does not know
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(self.objective, broadcast_buffers=False)
 
     def batches(self, epoch: int, first_step: int) -> Iterator[Batch]:
         """This process's batches of an epoch, from a step on; empty ones where the others have the rest."""
