@@ -93,7 +93,7 @@ class Session:
         if self.config.compile:
             for name, module in self.objective.named_modules():
                 if name.split(".")[-2:-1] == ["blocks"]:
-                    module.compile()
+                    module.compile(dynamic=True)  # numbers of persons change
         if world_size() == 1:
             return self.objective
         # Statistics and queue are the same on all processes, because each computes them from everybody's.
