@@ -9,11 +9,11 @@ import torch
 
 from stars_hub.training.config import PretrainConfig, TrainConfig
 from stars_hub.training.data import TrainData, open_data
-from stars_hub.training.pretrain import PretrainStage
+from stars_hub.training.pretraining import PretrainStage
 from stars_hub.training.processes import processes
 from stars_hub.training.session import Session
 from stars_hub.training.stage import Stage
-from stars_hub.training.tune import TuneStage
+from stars_hub.training.tuning import TuneStage
 
 
 def plan(config: TrainConfig, *, steps: int = 3) -> str:

@@ -49,6 +49,8 @@ class Session:
         self.stage, self.device = stage, device
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
         self.objective: nn.Module = stage.objective.to(device, self.dtype).train()
+        if stage.cache is not None:
+            stage.cache.to(device, self.dtype)
         if config.grad_checkpointing:
             stage.objective.set_grad_checkpointing()
         self.groups = stage.parameter_groups()
@@ -184,8 +186,8 @@ class Session:
     @property
     def modules(self) -> dict[str, nn.Module]:
         """What holds the run's tensors, by the names of the saved state."""
-        average = {} if self.average is None else {"average": self.average}
-        return {"model": self.objective, **average}
+        modules = {"model": self.objective, "average": self.average, "cache": self.stage.cache}
+        return {name: module for name, module in modules.items() if module is not None}
 
 
 def keyed_seed(*key: int) -> int:

@@ -130,7 +130,7 @@ def test_batch_must_divide_among_processes(config: Make, monkeypatch: pytest.Mon
 
 
 def test_chunks_hold_fewer_samples(prepared: Path) -> None:
-    from stars_hub.training.tune import TuneStage
+    from stars_hub.training.tuning import TuneStage
     from tests.training.conftest import tune_config
 
     stage = TuneStage(tune_config(prepared, micro_batch_size=3), store_of_layout(prepared))

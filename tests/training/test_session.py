@@ -18,9 +18,9 @@ from stars_hub.training import PretrainConfig, TuneConfig
 from stars_hub.training.data import open_data
 from stars_hub.training.options import config_from_options, config_options
 from stars_hub.training.plan import plan
-from stars_hub.training.pretrain import PretrainStage
+from stars_hub.training.pretraining import PretrainStage
 from stars_hub.training.session import Session, update_average
-from stars_hub.training.tune import TuneStage
+from stars_hub.training.tuning import TuneStage
 from tests.training.conftest import ENCODER, pretrain_config, tune_config
 from tests.training.helpers import run
 
@@ -80,6 +80,50 @@ def test_three_stages_carry_heads_and_queue_over(prepared: Path, tmp_path: Path)
     assert torch.equal(started.predictor[0].weight, trained.predictor[0].weight)
     assert started.encoder.blocks[1].norm1.weight.requires_grad
     assert not started.encoder.blocks[0].norm1.weight.requires_grad
+
+
+@pytest.mark.parametrize("micro", [None, 3])
+def test_frozen_encoder_sees_each_sample_once(prepared: Path, tmp_path: Path, micro: int | None) -> None:
+    from stars_hub.model.network import SkeletonTransformer
+    from stars_hub.training import tuning as module
+    from tests.training.helpers import assert_close, tensors_of
+
+    settings: dict[str, Any] = {
+        "freeze_encoder": True,
+        "precision": "float64",
+        "epochs": 4,
+        "monitor_every": 0,
+        "ema_decay": 0.5,
+    }
+    seen = 0
+    original = SkeletonTransformer.forward
+
+    def forward(self: SkeletonTransformer, x: torch.Tensor) -> torch.Tensor:
+        nonlocal seen
+        seen += len(x)
+        return original(self, x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SkeletonTransformer, "forward", forward)
+        cached = run(
+            tune_config(prepared, output=str(tmp_path / "cached"), micro_batch_size=micro, **settings)
+        )
+        assert 16 < seen <= 22
+        patch.setattr(module, "can_cache", lambda *_: False)
+        plain = run(tune_config(prepared, output=str(tmp_path / "plain"), **settings))
+    kept = {name: t for name, t in tensors_of(cached).items() if ":cache." not in name}
+    assert_close(kept, tensors_of(plain), atol=1e-7)
+
+
+def test_frozen_run_cut_off_resumes_to_the_same_bits(prepared: Path, tmp_path: Path) -> None:
+    from tests.training.helpers import assert_same, tensors_of
+    from tests.training.test_runs import kill_in_step
+
+    settings: dict[str, Any] = {"freeze_encoder": True, "checkpoint_steps": 1}
+    whole = run(tune_config(prepared, output=str(tmp_path / "whole"), **settings))
+    cut = tune_config(prepared, output=str(tmp_path / "cut"), **settings)
+    kill_in_step(cut, 3)
+    assert_same(tensors_of(run(cut)), tensors_of(whole))
 
 
 def test_sample_ids_are_places_in_the_training_split(prepared: Path, tmp_path: Path) -> None:
