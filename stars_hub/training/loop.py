@@ -40,19 +40,20 @@ def train(stage: Stage[Any], data: TrainData) -> TrainResult:
         CheckpointError: a checkpoint cannot be written; the one before it is kept.
         SystemExit: SIGTERM came; a checkpoint was written.
     """
-    config = stage.config
-    with (
-        processes(config.device) as device,
-        stop_request(device) as stop,
-        RunFolder(config, data=data.fingerprint, writes=is_main()) as run,
-    ):
+    with processes(stage.config.device) as device, stop_request(device) as stop:
         session = Session(stage, data, device)
-        progress = resume(run, session)
-        while progress.epoch < config.epochs:
-            train_epoch(run, session, progress, stop=stop)
-            progress = finish_epoch(run, session, progress)
-        barrier(device)  # only now has the main process written everything
-        return TrainResult(run.folder, run.last, run.best if run.best.exists() else None, run.history())
+        with RunFolder(stage.config, data=data.fingerprint, writes=is_main()) as run:
+            return train_in(run, session, stop=stop)
+
+
+def train_in(run: RunFolder, session: Session, *, stop: StopRequest) -> TrainResult:
+    """Go on from the folder's state to the end."""
+    progress = resume(run, session)
+    while progress.epoch < session.config.epochs:
+        train_epoch(run, session, progress, stop=stop)
+        progress = finish_epoch(run, session, progress)
+    barrier(session.device)  # only now has the main process written everything
+    return TrainResult(run.folder, run.last, run.best if run.best.exists() else None, run.history())
 
 
 def resume(run: RunFolder, session: Session) -> Progress:

@@ -53,8 +53,6 @@ class RunFolder:
             self._lock = _locked(self.folder / ".lock")
             self._sweep()
             self._write_config()
-            if self._config.tensorboard:
-                self._board = _tensorboard(self.folder / "tensorboard")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,12 +62,12 @@ class RunFolder:
             os.close(self._lock)
 
     def _write_config(self) -> None:
-        path = self.folder / "config.json"
-        if not path.exists():
-            header = {"stage": type(self._config).__name__, "data_fingerprint": self._data}
-            content = json.dumps({**header, **self._config.to_dict()}, indent=2, ensure_ascii=False) + "\n"
-            with whole_file(path) as temporary:
-                temporary.write_text(content, encoding="utf-8")
+        if self.state.exists():
+            return
+        header = {"stage": type(self._config).__name__, "data_fingerprint": self._data}
+        content = json.dumps({**header, **self._config.to_dict()}, indent=2, ensure_ascii=False) + "\n"
+        with whole_file(self.folder / "config.json") as temporary:
+            temporary.write_text(content, encoding="utf-8")
 
     def _sweep(self) -> None:
         """Remove what a killed run was about to write."""
@@ -84,6 +82,8 @@ class RunFolder:
                 not entry.name.startswith(".") for entry in self.folder.iterdir()
             ):
                 raise ConfigError(f"{self.folder} is not empty and holds no run: give another folder")
+            return
+        if not self.state.exists():  # it never came to its first checkpoint
             return
         try:
             saved = json.loads(path.read_bytes())
@@ -100,8 +100,13 @@ class RunFolder:
             )
 
     def rewind(self, epoch: int | None) -> None:
-        """Drop what metrics.jsonl says of epochs after `epoch` (None: of all), and a last line cut short."""
-        if not self.writes or not self.metrics.exists():
+        """Drop what was recorded of epochs after `epoch` (None: of all), and a last line cut short."""
+        if not self.writes:
+            return
+        if self._config.tensorboard:
+            first = 0 if epoch is None else epoch + 1
+            self._board = _summary_writer()(str(self.folder / "tensorboard"), purge_step=first)
+        if not self.metrics.exists():
             return
         kept = [record for record in self.history() if epoch is not None and record["epoch"] <= epoch]
         text = "".join(json.dumps(record) + "\n" for record in kept)
@@ -157,12 +162,12 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
-def _tensorboard(folder: Path) -> Any:
+def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "tensorboard") from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter
 
 
 @dataclasses.dataclass(frozen=True)

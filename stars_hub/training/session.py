@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -48,6 +49,8 @@ class Session:
         self.stage, self.device = stage, device
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
         self.objective: nn.Module = stage.objective.to(device, self.dtype).train()
+        if stage.cache is not None:
+            stage.cache.to(device, self.dtype)
         if config.grad_checkpointing:
             stage.objective.set_grad_checkpointing()
         self.groups = stage.parameter_groups()
@@ -92,11 +95,13 @@ class Session:
         if self.config.compile:
             for name, module in self.objective.named_modules():
                 if name.split(".")[-2:-1] == ["blocks"]:
-                    module.compile()
+                    module.compile(dynamic=True)  # numbers of persons change
         if world_size() == 1:
             return self.objective
         # Statistics and queue are the same on all processes, because each computes them from everybody's.
-        return DistributedDataParallel(self.objective, broadcast_buffers=False)
+        with warnings.catch_warnings():  # torch 2.13 has another name for it, which 2.10 does not know
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(self.objective, broadcast_buffers=False)
 
     def batches(self, epoch: int, first_step: int) -> Iterator[Batch]:
         """This process's batches of an epoch, from a step on; empty ones where the others have the rest."""
@@ -181,8 +186,8 @@ class Session:
     @property
     def modules(self) -> dict[str, nn.Module]:
         """What holds the run's tensors, by the names of the saved state."""
-        average = {} if self.average is None else {"average": self.average}
-        return {"model": self.objective, **average}
+        modules = {"model": self.objective, "average": self.average, "cache": self.stage.cache}
+        return {name: module for name, module in modules.items() if module is not None}
 
 
 def keyed_seed(*key: int) -> int:

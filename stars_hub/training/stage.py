@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stars_hub.training.cache import FeatureCache
 from stars_hub.training.config import TrainConfig
 from stars_hub.training.optimizer import parameter_groups
 from stars_hub.transforms.loader import Batch
@@ -21,10 +22,12 @@ class Stage(Generic[ConfigT]):
 
     Attributes:
         objective: what is trained and saved: an `Objective`, or a module with the like methods.
+        cache: features that need no second look, if any.
         summary: what the saved models' cards say first.
     """
 
     objective: Any
+    cache: FeatureCache | None = None
     summary: ClassVar[str]
 
     def __init__(self, config: ConfigT) -> None:

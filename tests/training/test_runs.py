@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stars_hub import STARSEncoder
-from stars_hub.errors import CheckpointError, ConfigError, NotFiniteError
+from stars_hub.errors import CheckpointError, ConfigError, MissingExtraError, NotFiniteError
 from stars_hub.objectives import MAMP, NNCLR
 from stars_hub.training.session import Session
 from tests.training.helpers import assert_same, run, tensors_of
@@ -139,6 +139,26 @@ def test_free_fields_may_change(config: Make) -> None:
     run(config(epochs=1, checkpoint_minutes=1.0))
 
 
+def test_refused_start_can_be_corrected_in_the_same_folder(config: Make, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fewer than one batch"):
+        run(config(batch_size=100))
+    assert not (tmp_path / "run").exists()
+    kill_in_evaluation(config(seed=5))
+    assert (tmp_path / "run" / "config.json").exists()
+    run(config(seed=6, epochs=1))
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 6
+
+
+def kill_in_evaluation(config: Any) -> None:
+    def evaluate(self: Session) -> dict[str, float]:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "evaluate", evaluate)
+        with pytest.raises(Killed):
+            run(config)
+
+
 def test_folder_of_something_else_is_refused(config: Make, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("")
@@ -208,6 +228,62 @@ def test_disk_full_keeps_the_last_good_checkpoint(
     assert target.exists()
     STARSEncoder.from_pretrained(tmp_path / "run" / "last")
     assert_same(tensors_of(run(made)), tensors_of(run(config(output=str(tmp_path / "whole")))))
+
+
+def test_checkpoint_larger_than_the_limit_of_files_keeps_the_last_good_one(
+    config: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    step = Session.train_step
+
+    def train_step(self: Session, *args: Any, **kwargs: Any) -> float:
+        if kwargs["epoch"] == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Session, "train_step", train_step)
+    try:
+        with pytest.raises(CheckpointError, match=r"cannot write .*File too large"):
+            run(config())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    monkeypatch.undo()
+    STARSEncoder.from_pretrained(tmp_path / "run" / "last")
+    assert_same(tensors_of(run(config())), tensors_of(run(config(output=str(tmp_path / "whole")))))
+
+
+def test_tensorboard_is_an_extra(config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"stars-hub\[tensorboard\]"):
+        run(config(epochs=1, tensorboard=True))
+
+
+def test_tensorboard_gets_every_number(config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    scalars: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str, purge_step: int | None = None) -> None:
+            assert folder.endswith("tensorboard")
+
+        def add_scalar(self, name: str, value: float, epoch: int) -> None:
+            scalars.append((name, value, epoch))
+
+        def flush(self) -> None:
+            pass
+
+        close = flush
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    result = run(config(epochs=1, tensorboard=True))
+    assert ("loss", result.history[1]["loss"], 1) in scalars
+    assert ("knn_10", result.history[0]["knn_10"], 0) in scalars
 
 
 def test_sigterm_leaves_a_checkpoint_and_143(

@@ -14,6 +14,7 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.network import SkeletonTransformer
 from stars_hub.objectives import NNCLR
 from stars_hub.skeletons.layouts import SkeletonLayout
+from stars_hub.training.cache import FeatureCache, can_cache, encode_once
 from stars_hub.training.config import TuneConfig
 from stars_hub.training.data import check_layout, open_data
 from stars_hub.training.freezing import freeze_below, freeze_encoder
@@ -40,7 +41,7 @@ def tune(config: TuneConfig) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written. The code is 143.
     """
     data = open_data(config)
-    return train(TuneStage(config, data.train.layout), data)
+    return train(TuneStage(config, data.train.layout, num_samples=len(data.train)), data)
 
 
 class TuneStage(Stage[TuneConfig]):
@@ -49,12 +50,13 @@ class TuneStage(Stage[TuneConfig]):
     Args:
         config: of the run.
         layout: of the recordings.
+        num_samples: how many there are to train on; 0: features of a frozen encoder are not kept.
     """
 
     objective: NNCLR
     summary = "An encoder of 3D skeleton recordings, pretrained by MAMP and tuned by STARS."
 
-    def __init__(self, config: TuneConfig, layout: SkeletonLayout) -> None:
+    def __init__(self, config: TuneConfig, layout: SkeletonLayout, *, num_samples: int = 0) -> None:
         super().__init__(config)
         torch.manual_seed(config.seed)
         self.objective = NNCLR.from_pretrained(
@@ -78,9 +80,14 @@ class TuneStage(Stage[TuneConfig]):
             freeze_below(encoder, depth - blocks)
         if config.micro_batch_size is not None:
             encode_in_chunks(encoder, config.micro_batch_size)
+        if config.freeze_encoder and num_samples and can_cache(config, encoder):
+            self.cache = FeatureCache(num_samples, encoder.config.embed_dim)
+            encode_once(encoder, self.cache)
 
     def loss(self, model: nn.Module, batch: Batch, *, epoch: int) -> Tensor:
         """The contrast of a whole batch; there is nothing random in it but the choice among `topk`."""
+        if self.cache is not None:
+            self.cache.ids = batch.ids
         loss: Tensor = model(batch.x, batch.ids)
         return loss
 
