@@ -11,6 +11,8 @@ from safetensors import safe_open
 
 from stars_hub import EncoderConfig, STARSEncoder, __version__
 from stars_hub.cli import main
+from stars_hub.skeletons import SkeletonStore
+from stars_hub.skeletons.synthetic import synthetic_dataset
 from tests.motions import drifting
 
 
@@ -94,6 +96,55 @@ def test_errors_are_one_line_and_exit_code_2(
     assert len(result.stderr.splitlines()) == 1
     assert message in result.stderr
     assert not Path("f.npz").exists()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    sequences = synthetic_dataset(3, actions=["walking", "waving", "squatting"], num_subjects=3)
+    SkeletonStore.create(tmp_path / "store", sequences, layout="ntu25")
+    return tmp_path / "store"
+
+
+SMALL = [
+    "--num-frames",
+    "8",
+    "--embed-dim",
+    "16",
+    "--depth",
+    "2",
+    "--num-heads",
+    "2",
+    "--decoder-depth",
+    "1",
+    "--warmup-epochs",
+    "0",
+]
+
+
+def test_pretrain_then_tune_then_encode(store: Path, tmp_path: Path) -> None:
+    data = ["--data", store, "--recipe", "small-data", "--epochs", "1", "--batch-size", "4"]
+    dry = run("pretrain", *data, "--output", tmp_path / "mamp", *SMALL, "--dry-run")
+    assert dry.exit_code == 0, dry.stderr
+    assert "9 recordings to train on" in dry.output
+    assert not (tmp_path / "mamp").exists()
+    for command in (
+        ["pretrain", *data, "--output", tmp_path / "mamp", *SMALL],
+        ["tune", *data, "--output", tmp_path / "stars", "--model", tmp_path / "mamp" / "last"],
+        ["encode", store, "--model", tmp_path / "stars" / "last", "--output", tmp_path / "f.npz"],
+    ):
+        result = run(*command)
+        assert result.exit_code == 0, result.stderr
+    with np.load(tmp_path / "f.npz") as saved:
+        assert saved["features"].shape == (9, 16)
+
+
+def test_prepare_then_info(golden_dir: Path, tmp_path: Path) -> None:
+    result = run("prepare", "ntu120", golden_dir / "ntu_raw", tmp_path / "store")
+    assert result.exit_code == 0, result.stderr
+    assert "samples  20" in result.output
+    shown = run("info", tmp_path / "store", "--verify").output
+    assert "layout    ntu25 (25 joints, float32)" in shown
+    assert "verified" in shown
 
 
 def test_debug_shows_the_traceback() -> None:

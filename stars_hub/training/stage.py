@@ -1,5 +1,6 @@
 """What the loop asks of a stage: its objective, what of it is trained, and a batch's loss."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from stars_hub.transforms.loader import Batch
 ConfigT = TypeVar("ConfigT", bound=TrainConfig)
 
 
-class Stage(Generic[ConfigT]):
+class Stage(ABC, Generic[ConfigT]):
     """One kind of training.
 
     Args:
@@ -56,6 +57,7 @@ class Stage(Generic[ConfigT]):
         """
         return [(batch, 1.0)]
 
+    @abstractmethod
     def loss(self, model: nn.Module, batch: Batch, *, epoch: int) -> Tensor:
         """The loss of a batch.
 
@@ -64,7 +66,6 @@ class Stage(Generic[ConfigT]):
             batch: on the model's device.
             epoch: whose randomness is drawn.
         """
-        raise NotImplementedError
 
     def describe(self, objective: Any, x: Tensor) -> Tensor:
         """The features that are monitored: (N, C, T, V, M) -> (N, D)."""
