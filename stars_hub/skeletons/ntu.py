@@ -45,7 +45,7 @@ def read_ntu(path: str | Path) -> list[Sequence]:
 
     Returns:
         One sequence: joints (T, 1, 25, 3) if there was one body, else (T, 2, 25, 3), metres; label is the
-        action minus 1. None, if there is nobody in any frame.
+        action minus 1. None, if there is nobody in any frame, or nobody with a coordinate other than zero.
 
     Raises:
         SkeletonFileError: the file cannot be read.
@@ -61,7 +61,10 @@ def read_ntu(path: str | Path) -> list[Sequence]:
         warnings.warn(
             f"{path}: no body is seen in {_SHORTEST_BODY} frames; the longest is kept", stacklevel=2
         )
-    sequence = Sequence(persons_of(content), name=path.stem)
+    joints = persons_of(content)
+    if not joints.any():
+        return []
+    sequence = Sequence(joints, name=path.stem)
     if name := _NAME.fullmatch(path.stem):
         setup, camera, performer, replication, action = map(int, name.groups())
         sequence.label, sequence.subject = action - 1, performer
@@ -77,6 +80,7 @@ def persons_of(content: SkeletonFile) -> np.ndarray:
 
     Returns:
         (T, M, 25, 3) float32; M = 1 if one body was left, else 2, of which the second may be all zeros.
+        T is 0 if every frame was dropped as empty.
     """
     tracks, num_frames = _tracks(content)
     if len(tracks) == 1:
@@ -141,6 +145,8 @@ def _joined(tracks: list[_Track], num_frames: int) -> np.ndarray:
 
 def _centered(joints: np.ndarray) -> np.ndarray:
     """Put the middle of the first person's spine, when that person first appears, at the origin."""
+    if not len(joints):
+        return joints
     present = rearrange(joints != 0, "t m v c -> t m (v c)").any(axis=2)
     missing = rearrange(joints, "t m v c -> t m (v c)").sum(axis=2) == 0
     origin = joints[int(np.argmax(present[:, 0])), 0, _SPINE_MIDDLE]

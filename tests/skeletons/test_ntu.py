@@ -114,6 +114,22 @@ def test_a_file_without_anybody_holds_no_sequence(tmp_path: Path) -> None:
     assert read_ntu(write_skeleton(tmp_path / "a.skeleton", [{}, {}])) == []
 
 
+def test_bodies_of_zeros_are_nobody(tmp_path: Path) -> None:
+    nobody = np.zeros((25, 3), dtype=np.float32)
+    # The last body stands upright around the origin, so that its coordinates cancel out in every frame.
+    upright = np.float32([[0, y, 0] for y in range(-12, 13)])
+    for bodies in ({"1": nobody}, {"1": nobody, "2": nobody}, {"1": nobody, "2": upright}):
+        assert read_ntu(write_skeleton(tmp_path / "a.skeleton", [bodies] * 15)) == []
+
+
+def test_a_body_that_is_twice_in_a_frame_is_named_with_its_line(tmp_path: Path) -> None:
+    frames = [{"1": joints[0], "2": joints[1], "3": joints[2]} for joints in drifting(15, persons=3)]
+    path = write_skeleton(tmp_path / "a.skeleton", frames)
+    path.write_text(path.read_text().replace("\n2 0 1 1", "\n1 0 1 1"))
+    with pytest.raises(SkeletonFileError, match=r"a\.skeleton:30: body 1 is in frame 1 a second time"):
+        read_ntu(path)
+
+
 def test_only_short_bodies_are_a_warning(tmp_path: Path) -> None:
     frames = [{"1": someone(1, t)[0], "2": someone(1, t + 9)[0]} for t in range(5)]
     with pytest.warns(UserWarning, match=r"a\.skeleton: no body is seen in 12 frames; the longest is kept"):

@@ -95,6 +95,9 @@ def test_ragged_npz(tmp_path: Path) -> None:
         ({"a": ONE, "b": ONE}, "expected one array, joints and lengths, or x_train and y_train; got a, b"),
         ({"x_train": np.zeros((2, 3, 60))}, r"x_train must be \(N, T, 75 or 150\), got \(2, 3, 60\)"),
         ({"x_train": np.zeros((2, 3, 75)), "y_train": [1]}, "one row a sample"),
+        ({"joints": np.float32(1), "lengths": [1]}, "got a single number"),
+        ({"a": np.float32(1)}, r"expected \(T, V, 3\) or \(T, M, V, 3\) with nothing empty, got \(\)"),
+        ({"joints": ONE, "lengths": np.uint64([2**63, 2**63 + 6])}, f"lengths add up to {2**64 + 6}, but"),
         ({"a": np.asfortranarray(ONE)}, "Fortran order"),
         ({"a": np.array([{}, {}])}, "pickled objects, which are never read"),
     ],
@@ -128,6 +131,15 @@ def test_st_gcn_arrays_with_labels_beside(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.joints[:, 0], ONE)
     np.testing.assert_array_equal(second.joints, TWO)
     assert (first.label, second.label, first.name) == (4, 2, "train/000000")
+
+
+def test_labels_beside_are_no_recording_of_the_folder(tmp_path: Path) -> None:
+    np.save(tmp_path / "train.npy", np.ones((2, 3, 8, 4, 1), dtype=np.float32))
+    np.save(tmp_path / "train_label.npy", np.array([4, 2]))
+    np.save(tmp_path / "white_label.npy", ONE)  # no white.npy: a recording by that name
+    assert [(s.name, s.label) for s in iter_sequences(tmp_path)] == [
+        ("train/000000", 4), ("train/000001", 2), ("white_label", None),
+    ]  # fmt: skip
 
 
 def wide(joints: np.ndarray, delimiter: str = ",", newline: str = "\n") -> str:
@@ -254,6 +266,12 @@ def test_impossible_labels_are_named(folder: Path, text: str, message: str) -> N
         list(iter_sequences(folder))
 
 
+def test_recordings_that_differ_by_the_suffix_are_not_mixed_up(folder: Path) -> None:
+    (folder / "b.csv").write_text(wide(ONE[:, None]))
+    with pytest.raises(SkeletonFileError, match=r"b\.npy: b\.csv stands beside it: both would be called b"):
+        list(iter_sequences(folder))
+
+
 def test_a_store_gives_its_samples(tmp_path: Path) -> None:
     SkeletonStore.create(tmp_path / "store", [drifting(4), drifting(6)], layout="ntu25", names=["u", "v"])
     assert [sequence.name for sequence in iter_sequences(tmp_path / "store")] == ["u", "v"]
@@ -265,6 +283,8 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 and so on")
     (tmp_path / "c.json").write_text('{"joints": [1, 2]\n')
     np.save(tmp_path / "d.npy", np.array([{}]), allow_pickle=True)
+    with open(tmp_path / "e.npy", "wb") as file:
+        np.savez(file, ONE)
     for name, message in {
         "empty": "no recordings in this folder",
         "absent.npy": "there is no such file",
@@ -274,6 +294,7 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         "b.npz": "no .npz file that NumPy wrote",
         "c.json": r"c\.json:2: this is no JSON",
         "d.npy": "no array that NumPy reads without pickle",
+        "e.npy": r"this is a \.npz file that is called \.npy",
     }.items():
         with pytest.raises(SkeletonFileError, match=message):
             read_sequence(tmp_path / name)

@@ -53,8 +53,7 @@ def iter_npz(path: Path) -> Iterator[Sequence]:
             for part in parts:
                 yield from _padded(archive, part, f"y_{part}" in names, path)
         elif len(names) == 1:
-            array = _Array(archive, names[0], path)
-            yield Sequence(as_joints(array.take(array.shape[0]), path), name=path.stem)
+            yield Sequence(as_joints(_whole(archive, names[0], path), path), name=path.stem)
         else:
             raise SkeletonFileError(
                 "expected one array, joints and lengths, or x_train and y_train; got "
@@ -69,10 +68,10 @@ def _ragged(archive: zipfile.ZipFile, names: list[str], path: Path) -> Iterator[
     joints = _Array(archive, "joints", path)
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not (lengths > 0).all():
         raise SkeletonFileError("lengths must be (S,) positive whole numbers", path)
-    if int(lengths.sum(dtype=np.int64)) != joints.shape[0]:
-        raise SkeletonFileError(
-            f"lengths add up to {lengths.sum()}, but joints has {joints.shape[0]} frames", path
-        )
+    if not joints.shape:
+        raise SkeletonFileError("joints must be (F, V, 3) or (F, M, V, 3), got a single number", path)
+    if (total := sum(lengths.tolist())) != joints.shape[0]:  # Python's whole numbers do not wrap around
+        raise SkeletonFileError(f"lengths add up to {total}, but joints has {joints.shape[0]} frames", path)
     for name, values in known.items():
         if values.shape != lengths.shape:
             raise SkeletonFileError(
@@ -110,6 +109,16 @@ def _trimmed(joints: np.ndarray) -> np.ndarray:
     return joints[: frames[-1] + 1, : persons[-1] + 1] if len(frames) else joints[:1, :1]
 
 
+def is_labels(path: Path) -> bool:
+    """Whether a file holds the labels of the array beside it, and no recording."""
+    stem = path.stem.removesuffix("s")
+    if path.suffix != ".npy" or not stem.endswith("label"):
+        return False
+    return stem == "label" or (
+        stem.endswith("_label") and path.with_name(f"{stem.removesuffix('_label')}.npy").is_file()
+    )
+
+
 def _labels_beside(path: Path, count: int) -> np.ndarray | None:
     for name in (f"{path.stem}_label.npy", f"{path.stem}_labels.npy", "label.npy", "labels.npy"):
         if (beside := path.with_name(name)).is_file() and beside != path:
@@ -125,11 +134,15 @@ def _labels_beside(path: Path, count: int) -> np.ndarray | None:
 def _load(path: Path) -> np.ndarray:
     try:
         # A memory map compares the shape with the file's size before anything is allocated.
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # the bytes are anyone's, and so is what they make NumPy raise
         raise SkeletonFileError(
             f"this is no array that NumPy reads without pickle ({error})", path
         ) from error
+    if not isinstance(loaded, np.ndarray):
+        loaded.close()
+        raise SkeletonFileError("this is a .npz file that is called .npy", path)
+    return loaded
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stars_hub.errors import SkeletonFileError
+from stars_hub.skeletons.readers.arrays import is_labels
 from stars_hub.skeletons.readers.tables import read_rows
 from stars_hub.skeletons.sequence import Sequence
 
@@ -19,7 +20,8 @@ LABELS_NAME = "labels.csv"
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The recordings of a folder and its subfolders, sorted by path.
 
-    Left out are hidden files, labels.csv, and a `.json` beside a recording of the same name: notes about it.
+    Left out are hidden files, labels (labels.csv, those beside an array), and a `.json` beside a recording of
+    the same name: notes about it.
     """
     found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
     others = {path.with_suffix("") for path in found if path.suffix.lower() != ".json"}
@@ -28,6 +30,7 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         path
         for path in found
         if path.name != LABELS_NAME
+        and not is_labels(path)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
@@ -38,13 +41,18 @@ def iter_folder(
     """Read a folder, file by file.
 
     Raises:
-        SkeletonFileError: no recordings, a row of labels.csv without its file, or a file that cannot be read.
+        SkeletonFileError: no recordings, two whose names differ by the suffix only, a row of labels.csv
+            without its file, or a file that cannot be read.
     """
     paths = find_files(folder, suffixes)
     if not paths:
         raise SkeletonFileError(f"no recordings in this folder; they are {', '.join(suffixes)} files", folder)
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-    known = _read_labels(folder / LABELS_NAME, dict(zip(names, paths, strict=True)))
+    files: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        if (other := files.setdefault(name, path)) != path:
+            raise SkeletonFileError(f"{other.name} stands beside it: both would be called {name}", path)
+    known = _read_labels(folder / LABELS_NAME, files)
     for name, path in zip(names, paths, strict=True):
         for sequence in read(path):
             inner = sequence.name.removeprefix(f"{path.stem}")

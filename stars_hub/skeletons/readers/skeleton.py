@@ -112,13 +112,17 @@ def _walk(text: _Lines) -> tuple[int, list[str], list[int], list[int]]:
     for frame in range(num_frames):
         num_bodies = text.count(line, "bodies")
         line += 1
+        here = len(ids)
         for _ in range(num_bodies):
             num_joints = text.count(line + 1, "joints")
             if num_joints != NUM_JOINTS:
                 raise text.error(f"expected {NUM_JOINTS} joints, got {num_joints}", line + 1)
             if line + 2 + num_joints > len(text):
                 raise text.error(f"the file ends in frame {frame + 1} of {num_frames}", len(text))
-            ids.append(_body_id(text, line))
+            body = _body_id(text, line)
+            if body in ids[here:]:
+                raise text.error(f"body {body} is in frame {frame + 1} a second time", line)
+            ids.append(body)
             frames.append(frame)
             first_lines.append(line + 2)
             line += 2 + num_joints

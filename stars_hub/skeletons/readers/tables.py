@@ -107,7 +107,8 @@ def _long(rows: list[Row], columns: dict[str, str], path: Path) -> np.ndarray:
         raise SkeletonFileError("a long table has the columns frame, joint, x, y, z", path, 1)
     names = list(dict.fromkeys(row.cells[columns["joint"]] for row in rows))
     frames, persons = _places(rows, columns, path)
-    places = [names.index(row.cells[columns["joint"]]) for row in rows]
+    order = {name: index for index, name in enumerate(names)}
+    places = [order[row.cells[columns["joint"]]] for row in rows]
     _refuse_doubles(zip(frames, persons, places, strict=True), rows, path)
     joints = _zeros(frames, persons, len(names), len(axes), path)
     joints[frames, persons] = np.nan  # whoever has a row is there, with joints unknown that have none
