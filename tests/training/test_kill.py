@@ -49,12 +49,16 @@ def test_killed_run_ends_as_if_it_had_not_been(
     length = time.monotonic() - started
     expected = tensors_of(whole)
     moments, killed = random.Random(0), 0
-    for number in range(kills):
+    for number in range(4 * kills):
+        if killed == kills:
+            break
         cut = config(output=str(tmp_path / f"cut{number}"), **settings)
-        killed += run_and_kill(cut, moments.uniform(0, 1.5 * length))
+        if not run_and_kill(cut, moments.uniform(0, length)):
+            length *= 0.7  # the machine was less busy than when the whole run was timed
+            continue
+        killed += 1
         resumed = run(cut)
         assert_same(tensors_of(resumed), expected)
         assert without_time(resumed.history) == without_time(whole.history)
-        folder = resumed.folder
-        assert not [left for left in folder.rglob("*.tmp") if left.name.startswith(".")]
-    assert killed >= kills // 2
+        assert not [left for left in resumed.folder.rglob("*.tmp") if left.name.startswith(".")]
+    assert killed == kills
