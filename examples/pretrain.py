@@ -35,6 +35,7 @@ def with_the_trainer(store: Path, output: Path) -> Path:
         warmup_epochs=1,
         batch_size=BATCH_SIZE,
         lr=LR,
+        monitor_every=1,
     )
     return pretrain(config).last
 

@@ -144,6 +144,8 @@ class PretrainConfig(TrainConfig):
         (0.5, 1.0), "Part of the frames taken at random, low to high; if equal, the part in the middle."
     )
     rotation: float = option(0.3, "Largest random rotation about each axis, in radians.", least=0)
+    # A look encodes every token where pretraining encodes a tenth of them: too dear for every epoch.
+    monitor_every: int = option(10, "Epochs between looks at k-NN accuracy; 0: never.", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)

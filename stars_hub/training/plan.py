@@ -1,6 +1,7 @@
 """What a run would do, before it does it: configuration, what is trained how, and how long it takes."""
 
 import json
+import math
 import time
 from itertools import islice
 from typing import Any
@@ -75,7 +76,7 @@ def _time(session: Session, steps: int) -> str:
     session.evaluate()
     look = time.monotonic() - started
     config = session.config
-    looks = config.epochs // config.monitor_every if config.monitor_every else 0
+    looks = 1 + math.ceil(config.epochs / config.monitor_every) if config.monitor_every else 0
     seconds = config.epochs * session.steps_per_epoch * each + looks * look
     memory = ""
     if session.device.type == "cuda":

@@ -36,6 +36,7 @@ def pretrain_config(folder: Path, **changes: Any) -> PretrainConfig:
         "decoder_depth": 1,
         "epochs": 2,
         "warmup_epochs": 0.5,
+        "monitor_every": 1,
         "batch_size": 8,
         "progress": False,
         "device": "cpu",

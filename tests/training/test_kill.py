@@ -38,7 +38,7 @@ def run_and_kill(config: Any, after: float) -> bool:
     return process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_killed_run_ends_as_if_it_had_not_been(
     config: Callable[..., Any], tmp_path: Path, kills: int
 ) -> None:
