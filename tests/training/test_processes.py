@@ -148,3 +148,17 @@ def store_of_layout(prepared: Path) -> Any:
     from stars_hub.skeletons.store import SkeletonStore
 
     return SkeletonStore.open(prepared / "store").layout
+
+
+@pytest.mark.ddp
+def test_heads_alone_on_two_processes_equal_one(prepared: Path, tmp_path: Path) -> None:
+    from tests.training.conftest import tune_config
+
+    settings = {"precision": "float64", "drop_last": False, "freeze_encoder": True, "epochs": 3}
+    one = run(tune_config(prepared, output=str(tmp_path / "one"), **settings))
+    two = run_on_two(tune_config(prepared, output=str(tmp_path / "two"), **settings))
+    kept = [
+        {name: tensor for name, tensor in tensors_of(folder).items() if ":cache." not in name}
+        for folder in (one.folder, two)
+    ]
+    assert_close(*kept, atol=_ROUNDING)
