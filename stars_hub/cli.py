@@ -2,8 +2,9 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -15,17 +16,32 @@ _DTYPES = ["float32", "bfloat16", "float16"]
 class _OneLineErrors(click.Group):
     """A group whose errors are one line on stderr and exit code 2, with a traceback only for --debug."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
+        """Run the command and exit; see `click.Command.main`."""
+        given = list(sys.argv[1:] if args is None else args)
         try:
-            return super().invoke(ctx)
-        except (click.exceptions.Exit, click.Abort, click.ClickException):
-            raise
+            code = super().main(given, *rest, **(options | {"standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("stars-hub: aborted", err=True)
+            sys.exit(1)
         except Exception as error:
-            if ctx.params.get("debug"):
+            if "--debug" in given:
                 raise
-            kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
-            click.echo(f"stars-hub: error: {kind}{' '.join(str(error).split())}", err=True)
-            ctx.exit(2)
+            click.echo(f"stars-hub: error: {_one_line(error)}", err=True)
+            sys.exit(2)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    else:
+        kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+        text = f"{kind}{error}"
+    return " ".join(text.split())
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,11 +72,11 @@ def encode(source: str, model: str, output: Path, dtype: str, num_frames: int | 
     """Encode recordings (a file, a folder or a store) into one feature each, written beside their names."""
     import torch
 
-    from stars_hub.evaluation.features import check_suffix, write_features
+    from stars_hub.evaluation.features import check_target, write_features
     from stars_hub.model import STARSEncoder
     from stars_hub.model.sources import NamedSequences
 
-    check_suffix(output)
+    check_target(output)
     encoder = STARSEncoder.from_pretrained(model, num_frames=num_frames)
     sequences = NamedSequences(source)
     features = encoder.encode(sequences, dtype=getattr(torch, dtype), **options)
@@ -185,4 +201,4 @@ def models() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

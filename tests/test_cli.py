@@ -78,6 +78,15 @@ def test_encode_passes_its_options_on(model: Path, recordings: Path, tmp_path: P
         (["encode", "DATA", "--model", "MODEL", "--output", "f.npz", "--layout", "octopus8"], "octopus8"),
         (["info", "absent-model"], "absent-model"),
         (["convert", "absent.pth", "out"], "absent.pth"),
+        (["encode", "DATA", "--model", "MODEL"], "Missing option '--output'"),
+        (
+            ["encode", "DATA", "--model", "MODEL", "--output", "f.npz", "--device", "abacus"],
+            "device 'abacus'",
+        ),
+        (["encode", "DATA", "--model", "MODEL", "--output", "nowhere/f.npz"], "there is no folder nowhere"),
+        (["info", "MODEL", "--verify"], "--verify is for stores"),
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["--frobnicate"], "No such option"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(
@@ -145,6 +154,12 @@ def test_prepare_then_info(golden_dir: Path, tmp_path: Path) -> None:
     shown = run("info", tmp_path / "store", "--verify").output
     assert "layout    ntu25 (25 joints, float32)" in shown
     assert "verified" in shown
+
+
+def test_no_command_is_help() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "Commands:" in result.stderr
 
 
 def test_debug_shows_the_traceback() -> None:

@@ -91,6 +91,8 @@ def write_model(
         CheckpointError: the config or a tensor cannot be stored, the folder belongs to something else,
             or the disk refuses.
     """
+    if not str(folder).strip():
+        raise CheckpointError("the folder to write the model to has an empty name")
     target = Path(folder).expanduser().resolve()
     if objective is not None and not isinstance(config.get("objective"), Mapping):
         raise CheckpointError("the objective's tensors come without its settings: config has no 'objective'")

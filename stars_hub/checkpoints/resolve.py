@@ -78,6 +78,8 @@ def list_models() -> list[str]:
 
 def _local_folder(name: str | Path) -> Path | None:
     """The folder that `name` is or looks like; None if it can only be another kind of name."""
+    if not isinstance(name, str | Path):
+        raise CheckpointError(f"the name of a model is text or a path, got {name!r}")
     text = str(name)
     if not text.strip():
         raise CheckpointError("the name of the model is empty: give a folder, a bundled name or owner/name")

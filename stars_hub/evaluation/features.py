@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
@@ -26,25 +27,30 @@ def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarra
         features: float32 (N, D).
 
     Raises:
-        ConfigError: an unknown suffix.
+        ConfigError: an unknown suffix, or a folder that cannot be written to.
         SequenceError: not as many names as features.
     """
-    path = check_suffix(path)
+    path = check_target(path)
     writer = _WRITERS[path.suffix.lower()]
     if len(names) != len(features):
         raise SequenceError(f"expected a name for each of {len(features)} features, got {len(names)}")
-    with whole_file(path) as temporary:
-        writer(temporary, names, features)
+    try:
+        with whole_file(path) as temporary:
+            writer(temporary, names, features)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
 
 
-def check_suffix(path: str | Path) -> Path:
+def check_target(path: str | Path) -> Path:
     """Say at once, before hours of encoding, that features cannot be written to such a file.
 
     Raises:
-        ConfigError: an unknown suffix.
+        ConfigError: an unknown suffix, or a folder that is not there or not to be written to.
     """
     path = Path(path)
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{path}: there is no folder {path.parent} that can be written to")
     if path.suffix.lower() not in _WRITERS:
         raise ConfigError(f"{path}: features are written as {', '.join(_WRITERS)}, got {path.suffix!r}")
     return path

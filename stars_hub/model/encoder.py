@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from stars_hub import checkpoints
-from stars_hub.errors import CheckpointError, ConfigError, LayoutError
+from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.model.config import EncoderConfig
+from stars_hub.model.loading import as_device, as_dtype, read_encoder_config, read_layout
 from stars_hub.model.network import SkeletonTransformer, resize_temp_embed
 from stars_hub.model.preparation import Preparation, prepared_batches
-from stars_hub.model.sources import Sequences, opened
+from stars_hub.model.sources import Sequences, layout_of, opened
 from stars_hub.skeletons.conversion import nearest_joints
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 
@@ -88,7 +89,9 @@ class STARSEncoder(SkeletonTransformer):
 
         Raises:
             CheckpointError: the model cannot be found, read, or is not one.
+            ConfigError: a device, dtype or number of frames that cannot be.
         """
+        device, dtype = as_device(device), as_dtype(dtype)
         folder = checkpoints.resolve_model(
             name,
             revision=revision,
@@ -98,13 +101,12 @@ class STARSEncoder(SkeletonTransformer):
             local_files_only=local_files_only,
             force_download=force_download,
         )
-        config = _read_encoder_config(folder)
-        encoder = cls(config, layout=_read_layout(folder))
         tensors = checkpoints.read_tensors(folder / checkpoints.WEIGHTS_NAME)
+        encoder = cls(read_encoder_config(folder, tensors), layout=read_layout(folder))
         checkpoints.load_strict(encoder, tensors, source=str(folder / checkpoints.WEIGHTS_NAME))
         if num_frames is not None:
             encoder.set_num_frames(num_frames)
-        return encoder.to(device=device, dtype=dtype or torch.float32).eval()
+        return encoder.to(device=device, dtype=dtype).eval()
 
     def set_num_frames(self, num_frames: int) -> None:
         """Let the encoder see another number of frames, by resizing its temporal embedding.
@@ -251,6 +253,7 @@ class STARSEncoder(SkeletonTransformer):
             float32 features (N, D), in the order of the sequences.
 
         Raises:
+            ConfigError: a batch size, device or dtype that cannot be.
             SequenceError: a sequence with an impossible shape or values.
             LayoutError: an unknown layout, or another number of joints than it has.
             SkeletonFileError: a file that cannot be read.
@@ -258,34 +261,22 @@ class STARSEncoder(SkeletonTransformer):
         if batch_size < 1:
             raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
         if device is not None:
-            self.to(device)
+            self.to(as_device(device))
         sequences = opened(sequences)
-        source = layout if layout is not None else getattr(sequences, "layout", None)
+        source = layout if layout is not None else layout_of(sequences)
         preparation = Preparation(self.config, self.layout, source, units, up_axis)
         batches = prepared_batches(sequences, preparation, batch_size=batch_size, progress=progress)
         was_training = self.training
         self.eval()
         try:
-            features = [self._encode_batch(x, dtype).float().cpu() for x in batches]
+            features = [self._encode_batch(x, as_dtype(dtype)).float().cpu() for x in batches]
         finally:
             self.train(was_training)
         stacked = torch.cat(features) if features else torch.empty(0, self.config.embed_dim)
         return (torch.nn.functional.normalize(stacked) if normalize else stacked).numpy()
 
-    def _encode_batch(self, x: Tensor, dtype: torch.dtype | None) -> Tensor:
+    def _encode_batch(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         weight = self.pos_embed
-        mixed = weight.dtype == torch.float32 and dtype in (torch.bfloat16, torch.float16)
+        mixed = weight.dtype == torch.float32 and dtype != torch.float32
         with torch.autocast(weight.device.type, dtype=dtype, enabled=mixed):
             return self(x.to(device=weight.device, dtype=weight.dtype))
-
-
-def _read_encoder_config(folder: Path) -> EncoderConfig:
-    try:
-        return EncoderConfig.from_dict(checkpoints.read_config(folder))
-    except ConfigError as error:
-        raise CheckpointError(f"{folder / checkpoints.CONFIG_NAME}: {error}") from error
-
-
-def _read_layout(folder: Path) -> SkeletonLayout | None:
-    path = folder / checkpoints.LAYOUT_NAME
-    return SkeletonLayout.from_json(path) if path.is_file() else None

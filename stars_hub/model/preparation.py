@@ -14,6 +14,7 @@ The steps, in this order, for each sequence:
 Reference: STARS (arXiv 2407.10935), section 4.2; the preprocessing of NTU RGB+D by its users.
 """
 
+import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class Preparation:
         joints = convert_layout(joints, source, self.target, units=self.units, up_axis=self.up_axis)
         joints = fill_gaps(joints, self.target.parents)
         absent = ~joints.any(axis=(0, 2, 3))
+        if absent.all():
+            warnings.warn(f"{name}: nobody is seen; its feature is that of an empty recording", stacklevel=2)
         joints = limit_persons(joints[:, np.argsort(absent, kind="stable")], self.config.num_persons)
         if self.config.centering == "sequence":
             joints = center_sequence(joints, self.target.spine_middle)

@@ -4,7 +4,7 @@ One array, a list of them, paths, a store, a generator: each becomes an iterator
 one at a time, so that memory does not grow with the number of recordings.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from stars_hub.errors import SequenceError
+from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.readers import iter_sequences, read_sequence
-from stars_hub.skeletons.sequence import MAX_PERSONS
+from stars_hub.skeletons.sequence import LARGEST_COORDINATE, MAX_PERSONS
 from stars_hub.skeletons.store import SkeletonStore, is_store
 
 Sequences: TypeAlias = Any
@@ -52,7 +53,7 @@ class NamedSequences:
 
     def __init__(self, path: str | Path) -> None:
         self._sequences = opened(path)
-        self.layout = getattr(self._sequences, "layout", None)
+        self.layout = layout_of(self._sequences)
         self.names: list[str] = []
 
     def __iter__(self) -> Iterator[Any]:
@@ -66,6 +67,12 @@ def opened(sequences: Sequences) -> Sequences:
     if not isinstance(sequences, str | Path):
         return sequences
     return SkeletonStore.open(sequences) if is_store(sequences) else iter_sequences(sequences)
+
+
+def layout_of(sequences: Sequences) -> SkeletonLayout | None:
+    """The layout that sequences bring along: a store does, a tensor's `layout` is something else."""
+    layout = getattr(sequences, "layout", None)
+    return layout if isinstance(layout, SkeletonLayout) else None
 
 
 def count(sequences: Sequences) -> int | None:
@@ -89,17 +96,22 @@ def as_persons(joints: Any, *, name: str) -> np.ndarray:
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[-1] not in (2, 3) or 0 in array.shape:
+        hint = (
+            "nested lists go through numpy.asarray" if array.ndim == 2 else "several sequences go in a list"
+        )
         raise SequenceError(
             f"{name}: expected a sequence (T, V, 3) or (T, M, V, 3) with T >= 1, got {np.shape(joints)}; "
-            "several sequences go in a list"
+            f"{hint}"
         )
     if array.shape[1] > MAX_PERSONS:
         raise SequenceError(
             f"{name}: {tuple(array.shape)} reads as (T, M, V, 3) with {array.shape[1]} persons; "
             "if it is a batch (N, T, V, 3), pass a list of its sequences: list(batch)"
         )
-    if np.isinf(array).any():
-        raise SequenceError(f"{name}: coordinates are infinite; an unknown joint is NaN")
+    if (np.abs(array) > LARGEST_COORDINATE).any():
+        raise SequenceError(
+            f"{name}: coordinates are infinite or beyond {LARGEST_COORDINATE:g}; unknown is NaN"
+        )
     return array
 
 
@@ -123,7 +135,7 @@ def _iter_raw(sequences: Sequences) -> Iterator[tuple[str, Any]]:
     sequences = opened(sequences)
     if _is_one(sequences):
         yield _named(sequences, "the sequence")
-    elif isinstance(sequences, Iterable):
+    elif isinstance(sequences, Iterable) and not isinstance(sequences, Mapping | Set | bytes):
         for index, item in enumerate(sequences):
             yield _named(item, f"sequence {index}")
     else:

@@ -17,7 +17,7 @@ from einops import rearrange
 
 from stars_hub.errors import SkeletonFileError
 from stars_hub.skeletons.readers.text import read_text
-from stars_hub.skeletons.sequence import Sequence
+from stars_hub.skeletons.sequence import LARGEST_COORDINATE, Sequence
 
 NUM_ACTIONS = 51
 MAX_FRAMES = 300
@@ -92,7 +92,7 @@ def _read_frames(path: Path) -> np.ndarray:
             values = np.array(words, dtype=np.float64)
         except ValueError:
             values = np.empty(0)
-        if len(values) != _NUMBERS or not (np.abs(values) < 1e9).all():  # metres; false for nan as well
+        if len(values) != _NUMBERS or not (np.abs(values) < LARGEST_COORDINATE).all():
             raise SkeletonFileError(f"expected {_NUMBERS} coordinates, got {_shown(line)}", path, number)
         frames.append(values.astype(np.float32))
     stacked = np.array(frames, dtype=np.float32).reshape(-1, _NUMBERS)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_COORDINATE = 1e9  # in any unit; what lies beyond is damage
 MAX_PERSONS = 10  # more are a batch that somebody forgot to take apart
 
 

@@ -75,11 +75,21 @@ def test_nothing_to_encode(encoder: STARSEncoder) -> None:
     assert encoder.encode([]).shape == (0, 16)
 
 
+def test_one_tensor_is_one_sequence(encoder: STARSEncoder, sequences: list[np.ndarray]) -> None:
+    tensor = torch.from_numpy(sequences[0]).requires_grad_()
+    np.testing.assert_array_equal(encoder.encode(tensor), encoder.encode(sequences[0]))
+
+
 def test_bad_arguments(encoder: STARSEncoder, sequences: list[np.ndarray]) -> None:
     with pytest.raises(ConfigError, match="batch_size must be at least 1, got 0"):
         encoder.encode(sequences, batch_size=0)
     with pytest.raises(LayoutError, match="octopus8"):
         encoder.encode(sequences, layout="octopus8")
+    for dtype in ("float16", torch.int32):
+        with pytest.raises(ConfigError, match=r"dtype must be one of torch\.float32, torch\.float16"):
+            encoder.encode(sequences, dtype=dtype)
+    with pytest.raises(ConfigError, match="device 'abacus' cannot be used"):
+        encoder.encode(sequences, device="abacus")
 
 
 def test_a_saved_encoder_comes_back(
@@ -124,6 +134,27 @@ def test_a_configuration_without_sizes_is_no_model(encoder: STARSEncoder, tmp_pa
     del config["depth"]
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=r"config\.json: the configuration lacks depth"):
+        STARSEncoder.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"depth": 10**6}, "it asks for 1000000 blocks, of which there are 2"),
+        ({"embed_dim": 10**9}, r"patch_embed.weight of shape \(1000000000, 12\), which is \(16, 12\)"),
+        ({"num_frames": 12}, "temp_embed of shape"),
+        ({"mlp_ratio": 2.0}, "mlp.fc1.weight of shape"),
+    ],
+)
+def test_sizes_are_compared_before_anything_is_built(
+    encoder: STARSEncoder, tmp_path: Path, changes: dict, message: str
+) -> None:
+    folder = encoder.save_pretrained(tmp_path / "encoder")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    with pytest.raises(
+        CheckpointError, match=rf"config\.json does not fit the weights beside it: .*{message}"
+    ):
         STARSEncoder.from_pretrained(folder)
 
 

@@ -93,7 +93,8 @@ def test_one_frame_is_held() -> None:
 
 @pytest.mark.parametrize("joints", [np.zeros((10, 25, 3)), np.full((10, 2, 25, 3), np.nan)])
 def test_nobody_at_all_is_all_zeros(joints: np.ndarray) -> None:
-    assert not prepare(joints).any()
+    with pytest.warns(UserWarning, match="sequence 0: nobody is seen"):
+        assert not prepare(joints).any()
 
 
 def test_units() -> None:

@@ -63,7 +63,8 @@ def test_counts_are_known_where_they_can_be() -> None:
         (np.zeros((7, 25, 4)), r"got \(7, 25, 4\)"),
         (np.zeros((1, 7, 2, 25, 3)), "several sequences go in a list"),
         (np.zeros((16, 60, 25, 3)), r"60 persons; if it is a batch \(N, T, V, 3\), pass a list"),
-        (np.full((2, 25, 3), np.inf), "infinite; an unknown joint is NaN"),
+        (np.full((2, 25, 3), 1e30), "beyond"),
+        (np.full((2, 25, 3), np.inf), r"infinite or beyond 1e\+09; unknown is NaN"),
         (np.array([["a"] * 3] * 25), "must be numbers"),
         ([[[0.0, 1.0, 2.0]], [[0.0]]], "regular array"),
         (None, "must be numbers"),
@@ -75,8 +76,16 @@ def test_impossible_sequences_are_named(joints: object, message: str) -> None:
         as_persons(joints, name="sequence 3")
 
 
-def test_what_is_no_source_is_refused() -> None:
-    with pytest.raises(SequenceError, match="expected sequences, a path or a store, got int"):
-        list(iter_named(3))
+@pytest.mark.parametrize("source", [{"a": np.zeros((2, 25, 3))}, {1, 2}, b"bytes", 3])
+def test_what_is_no_source_is_refused(source: object) -> None:
+    with pytest.raises(
+        SequenceError, match=f"expected sequences, a path or a store, got {type(source).__name__}"
+    ):
+        list(iter_named(source))
+
+
+def test_paths_that_lead_nowhere_are_refused() -> None:
+    with pytest.raises(SkeletonFileError, match="got nothing"):
+        list(iter_named(""))
     with pytest.raises(SkeletonFileError, match=r"absent\.npy"):
         list(iter_named(["absent.npy"]))

@@ -51,6 +51,8 @@ def iter_sequences(path: str | Path) -> Iterator[Sequence]:
     """
     from stars_hub.skeletons.store import SkeletonStore, is_store  # a store gives sequences, as readers do
 
+    if not str(path):
+        raise SkeletonFileError("expected the path of a file, a folder or a store, got nothing", path)
     path = Path(path)
     if is_store(path):
         return iter(SkeletonStore.open(path))
@@ -97,7 +99,7 @@ def _read_file(path: Path) -> Iterator[Sequence]:
             path,
         )
     if suffix not in _READERS:
-        raise SkeletonFileError(f"expected a {', '.join(_READERS)} file, got {suffix or 'no suffix'!r}", path)
+        raise SkeletonFileError(f"expected a {', '.join(_READERS)} file, got {suffix or path.name!r}", path)
     if not path.is_file():
         raise SkeletonFileError("there is no such file", path)
     return _READERS[suffix](path)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stars_hub.errors import SkeletonFileError
-from stars_hub.skeletons.sequence import MAX_PERSONS
+from stars_hub.skeletons.sequence import LARGEST_COORDINATE, MAX_PERSONS
 
 
 def as_joints(values: Any, path: Path, *, what: str = "joints", line: int | None = None) -> np.ndarray:
@@ -46,6 +46,7 @@ def as_joints(values: Any, path: Path, *, what: str = "joints", line: int | None
             path,
             line,
         )
-    if np.isinf(joints).any():
-        raise SkeletonFileError(f"{what}: coordinates are infinite, or beyond float32", path, line)
+    if (np.abs(joints) > LARGEST_COORDINATE).any():
+        message = f"{what}: coordinates are infinite or beyond {LARGEST_COORDINATE:g}"
+        raise SkeletonFileError(message, path, line)
     return joints

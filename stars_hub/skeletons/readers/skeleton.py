@@ -20,11 +20,11 @@ from einops import rearrange
 from stars_hub.errors import SkeletonFileError
 from stars_hub.skeletons.readers.decimals import WIDTH, parse_decimals
 from stars_hub.skeletons.readers.text import read_bytes
+from stars_hub.skeletons.sequence import LARGEST_COORDINATE
 
 NUM_JOINTS = 25
 _MARGIN = b" " * WIDTH  # what `parse_decimals` wants before the first number
 _SPACE, _NEWLINE = b" \n"
-_LARGEST = 1e9  # metres: what is farther away is damage, and its square may not fit into float32
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _coordinates(text: _Lines, lines: np.ndarray) -> np.ndarray:
         places = text.gaps[gaps]
         with suppress(ValueError):
             values = parse_decimals(text.array, (places[:, :3] + 1).ravel(), places[:, 1:].ravel())
-            if (np.abs(values) < _LARGEST).all():  # false for nan as well
+            if (np.abs(values) < LARGEST_COORDINATE).all():  # false for nan as well
                 return rearrange(values, "(n c) -> n c", c=3).astype(np.float32)
     rows = [_point(text, line) for line in lines.tolist()]
     return np.array(rows, dtype=np.float32).reshape(-1, 3)
@@ -157,7 +157,7 @@ def _point(text: _Lines, line: int) -> list[float]:
         point = [float(word) for word in text[line].split(None, 3)[:3]]
     except ValueError:
         point = []
-    if len(point) != 3 or not all(abs(value) < _LARGEST for value in point):
+    if len(point) != 3 or not all(abs(value) < LARGEST_COORDINATE for value in point):
         raise text.error(f"expected x y z of a joint, got {_shown(text[line])}", line)
     return point
 
