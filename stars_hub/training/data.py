@@ -66,8 +66,8 @@ def check_layout(layout: SkeletonLayout, encoder: EncoderConfig) -> None:
     if (layout.name, layout.num_joints) != (encoder.layout, encoder.num_joints):
         raise LayoutError(
             f"the encoder takes layout {encoder.layout!r} with {encoder.num_joints} joints, the store has "
-            f"{layout.name!r} with {layout.num_joints}: convert the store, or set the encoder's "
-            "layout and num_joints"
+            f"{layout.name!r} with {layout.num_joints}: convert the store once, "
+            f"store.copy(folder, layout={encoder.layout!r}), or set the encoder's layout and num_joints"
         )
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stars_hub.errors import StoreError
+from stars_hub.errors import LayoutError, StoreError
+from stars_hub.skeletons import convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
+from tests.motions import drifting
 
 TRIPOD = SkeletonLayout(
     name="tripod",
@@ -371,3 +373,20 @@ def test_every_array_opens_with_plain_numpy(store: SkeletonStore) -> None:
     arrays = ["crcs.npy", "frames.npy", "lengths.npy", "person_offsets.npy", "person_starts.npy"]
     assert sorted(path.name for path in store.folder.iterdir()) == ["columns", *arrays, "store.json"]
     assert [path.name for path in store.folder.parent.iterdir()] == ["store"]
+
+
+def test_a_copy_in_another_layout(tmp_path: Path) -> None:
+    joints = [drifting(5, persons=2), drifting(3)]
+    store = SkeletonStore.create(tmp_path / "ntu", joints, layout="ntu25", labels=["a", "b"], subjects=[1, 2])
+    kinect = store.copy(tmp_path / "kinect", layout="kinect20")
+    assert (kinect.layout.name, kinect.label_names, kinect.subjects.tolist()) == (
+        "kinect20",
+        ["a", "b"],
+        [1, 2],
+    )
+    for sample, original in zip(kinect, joints, strict=True):
+        np.testing.assert_array_equal(sample.joints, convert_layout(original, "ntu25", "kinect20"))
+    tail = SkeletonLayout("tail2", ("tail_base", "tail_tip"), (-1, 0), (), root=0, spine_middle=0)
+    with pytest.raises(LayoutError, match="no joint of 'tail2'"):
+        store.copy(tmp_path / "none", layout=tail)
+    assert not (tmp_path / "none").exists()

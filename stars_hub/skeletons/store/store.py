@@ -1,13 +1,15 @@
 """`SkeletonStore`: what everybody else in the package sees of a store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
 from stars_hub.errors import StoreError
-from stars_hub.skeletons.layouts import SkeletonLayout
+from stars_hub.skeletons.conversion import convert_layout
+from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in, shorten
 from stars_hub.skeletons.store.arrays import StoreArrays
@@ -111,17 +113,30 @@ class SkeletonStore(StoreArrays):
         return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
 
     def copy(
-        self, folder: str | Path, *, dtype: str | None = None, progress: bool = False
+        self,
+        folder: str | Path,
+        *,
+        layout: str | SkeletonLayout | None = None,
+        dtype: str | None = None,
+        progress: bool = False,
     ) -> "SkeletonStore":
-        """Write this selection as a store of its own; dtype is as it is by default.
+        """Write this selection as a store of its own.
+
+        Args:
+            folder: as for `create`.
+            layout: convert the joints to this layout, as an encoder of it needs to be trained; None: as is.
+            dtype: of the frames; None: as it is.
+            progress: show a bar.
 
         Raises:
             StoreError: see `create`.
+            LayoutError: nothing of the layout can be made of these joints.
         """
+        target = self.layout if layout is None else get_layout(layout)
         return type(self).create(
             folder,
-            self,
-            layout=self.layout,
+            self if target == self.layout else self._converted(target),
+            layout=target,
             label_names=self.label_names,
             fps=self.fps,
             dtype=dtype or str(self.frames.dtype),
@@ -129,6 +144,10 @@ class SkeletonStore(StoreArrays):
             provenance=self.provenance,
             progress=progress,
         )
+
+    def _converted(self, target: SkeletonLayout) -> Iterator[Sequence]:
+        for sequence in self:
+            yield replace(sequence, joints=convert_layout(sequence.joints, self.layout, target))
 
     @overload
     def __getitem__(self, index: int | np.integer) -> Sequence: ...
