@@ -45,7 +45,12 @@ def pretrain_pku(**changes: Any) -> PretrainConfig:
 
 
 def pretrain_small_data(**changes: Any) -> PretrainConfig:
-    """MAMP on a few thousand recordings: a small encoder, and no time spent on persons who are not there."""
+    """MAMP on a few thousand recordings: a small encoder, and no time spent on persons who are not there.
+
+    First values, not tuned ones. A smaller run of them (96 x 4, 48 frames, decoder of 2, 30 epochs) on UI-PRMD,
+    the odd subjects of UTD-MHAD and a sample of IRDS took the 10-NN accuracy on subject 7 of UTD-MHAD, kept
+    out of training, from 35 to 64 %.
+    """
     return _with(
         PretrainConfig,
         changes,
@@ -73,7 +78,11 @@ def tune_pku(**changes: Any) -> TuneConfig:
 
 
 def tune_small_data(**changes: Any) -> TuneConfig:
-    """STARS on a few thousand recordings: a queue that holds about as many."""
+    """STARS on a few thousand recordings: a queue that holds about as many.
+
+    First values, not tuned ones. After the run that `pretrain_small_data` tells of, 20 epochs took the 40-NN
+    accuracy on the subject kept out from 54 to 64 %, and left the 10-NN accuracy where it was.
+    """
     return _with(TuneConfig, changes, epochs=20, batch_size=64, queue_size=1024, predictor_hidden_dim=1024)
 
 
