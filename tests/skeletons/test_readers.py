@@ -279,7 +279,8 @@ def test_a_store_gives_its_samples(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "a.npy").write_bytes(b"")
+    for name in ("a.npy", "a.mp4", "bare"):
+        (tmp_path / name).write_bytes(b"")
     (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 and so on")
     (tmp_path / "c.json").write_text('{"joints": [1, 2]\n')
     np.save(tmp_path / "d.npy", np.array([{}]), allow_pickle=True)
@@ -287,8 +288,9 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         np.savez(file, ONE)
     for name, message in {
         "empty": "no recordings in this folder",
-        "absent.npy": "there is no such file",
-        "absent": "expected a .npy, .npz, .csv, .tsv, .json, .skeleton file, got 'absent'",
+        "absent.npy": "there is no such file or folder",
+        "absent": "there is no such file or folder",
+        "bare": "expected a .npy, .npz, .csv, .tsv, .json, .skeleton file, got 'bare'",
         "a.mp4": r"got '\.mp4'",
         "a.npy": "no array that NumPy reads without pickle",
         "b.npz": "no .npz file that NumPy wrote",

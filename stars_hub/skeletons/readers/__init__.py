@@ -91,6 +91,8 @@ def read_sequence(path: str | Path) -> np.ndarray:
 
 
 def _read_file(path: Path) -> Iterator[Sequence]:
+    if not path.exists():
+        raise SkeletonFileError("there is no such file or folder", path)
     suffix = path.suffix.lower()
     if suffix in (".pkl", ".pickle"):
         raise SkeletonFileError(
@@ -100,6 +102,4 @@ def _read_file(path: Path) -> Iterator[Sequence]:
         )
     if suffix not in _READERS:
         raise SkeletonFileError(f"expected a {', '.join(_READERS)} file, got {suffix or path.name!r}", path)
-    if not path.is_file():
-        raise SkeletonFileError("there is no such file", path)
     return _READERS[suffix](path)
