@@ -47,9 +47,9 @@ def pretrain_pku(**changes: Any) -> PretrainConfig:
 def pretrain_small_data(**changes: Any) -> PretrainConfig:
     """MAMP on a few thousand recordings: a small encoder, and no time spent on persons who are not there.
 
-    First values, not tuned ones. A smaller run of them (96 x 4, 48 frames, decoder of 2, 30 epochs) on UI-PRMD,
-    the odd subjects of UTD-MHAD and a sample of IRDS took the 10-NN accuracy on subject 7 of UTD-MHAD, kept
-    out of training, from 35 to 64 %.
+    First values, not tuned ones. A smaller run of them (96 x 4, 48 frames, decoder of 2, 30 epochs) on
+    UI-PRMD, the odd subjects of UTD-MHAD and a sample of IRDS took the 10-NN accuracy on subject 7 of
+    UTD-MHAD, kept out of training, from 35 to 64 %.
     """
     return _with(
         PretrainConfig,
