@@ -26,6 +26,9 @@ class STARSEncoder(SkeletonTransformer):
         config: sizes, and how recordings are prepared.
         layout: the joint layout, where `config.layout` names one of the user's own.
 
+    Attributes:
+        own_layout: as given; it travels with the model's folder.
+
     Shape:
         (N, C, T, V, M), metres -> features (N, D)
 
@@ -40,7 +43,7 @@ class STARSEncoder(SkeletonTransformer):
         super().__init__(config)
         if layout is not None and layout.name != config.layout:
             raise ConfigError(f"the configuration names layout {config.layout!r}, got {layout.name!r}")
-        self._layout = layout
+        self.own_layout = layout
 
     @property
     def layout(self) -> SkeletonLayout:
@@ -49,7 +52,7 @@ class STARSEncoder(SkeletonTransformer):
         Raises:
             LayoutError: the name is unknown, or the layout has another number of joints.
         """
-        layout = self._layout or get_layout(self.config.layout)
+        layout = self.own_layout or get_layout(self.config.layout)
         if layout.num_joints != self.config.num_joints:
             raise LayoutError(
                 f"the encoder takes {self.config.num_joints} joints, but its layout {layout.name!r} has "
@@ -164,7 +167,7 @@ class STARSEncoder(SkeletonTransformer):
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        layout = None if self._layout is None else self._layout.to_dict()
+        layout = None if self.own_layout is None else self.own_layout.to_dict()
         card = card or checkpoints.ModelCard(Path(folder).name, config=self.config.to_dict())
         return checkpoints.write_model(
             folder,

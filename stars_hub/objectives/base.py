@@ -89,7 +89,7 @@ class Objective(nn.Module):
         """
         config = self.encoder.config.to_dict()
         card = card or checkpoints.ModelCard(Path(folder).name, self.summary, config=config)
-        layout = getattr(self.encoder, "_layout", None)
+        layout = getattr(self.encoder, "own_layout", None)
         return checkpoints.write_model(
             folder,
             config={**config, "objective": {"name": self.name, **self.settings}},

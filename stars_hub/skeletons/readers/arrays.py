@@ -152,7 +152,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except SkeletonFileError:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, RuntimeError, EOFError) as error:
         raise SkeletonFileError(f"this is no .npz file that NumPy wrote ({error})", path) from error
 
 
