@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -140,8 +141,6 @@ def info(name: str, verify: bool, **where: Any) -> None:
 
 def _train(stage: str, recipe: str, dry_run: bool, options: dict[str, Any]) -> None:
     """Run a stage, or say what it would do."""
-    from functools import partial
-
     from stars_hub import recipes, training
     from stars_hub.training.options import config_from_options
     from stars_hub.training.plan import plan

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from stars_hub import EncoderConfig, STARSEncoder, __version__
 from stars_hub.cli import main
 from stars_hub.skeletons import SkeletonStore
+from stars_hub.skeletons.prepare import PREPARATIONS
 from stars_hub.skeletons.synthetic import synthetic_dataset
 from tests.motions import drifting
 
@@ -145,6 +146,11 @@ def test_pretrain_then_tune_then_encode(store: Path, tmp_path: Path) -> None:
         assert result.exit_code == 0, result.stderr
     with np.load(tmp_path / "f.npz") as saved:
         assert saved["features"].shape == (9, 16)
+
+
+def test_every_kind_of_preparation_can_be_asked_for() -> None:
+    (kind, *_) = main.commands["prepare"].params
+    assert list(kind.type.choices) == list(PREPARATIONS)
 
 
 def test_prepare_then_info(golden_dir: Path, tmp_path: Path) -> None:

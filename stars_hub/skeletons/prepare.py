@@ -24,7 +24,6 @@ PREPARATIONS: dict[str, Callable[..., Preparation]] = {
     "npz": prepare_npz,
     "folder": prepare_folder,
 }
-KINDS = tuple(PREPARATIONS)
 
 
 def prepare(

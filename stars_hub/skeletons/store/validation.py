@@ -6,8 +6,7 @@ import numpy as np
 
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.layouts import SkeletonLayout
-
-MAX_PERSONS = 10  # more are taken for a batch (N, T, V, 3) that was passed as one sequence
+from stars_hub.skeletons.sequence import MAX_PERSONS
 
 
 def check_joints(joints: Any, name: str, layout: SkeletonLayout) -> np.ndarray:
