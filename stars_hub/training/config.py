@@ -61,6 +61,8 @@ class TrainConfig:
         (1.0, 1.0), "Part of the frames taken at random, low to high; if equal, the part in the middle."
     )
     rotation: float = option(0.0, "Largest random rotation about each axis, in radians.", least=0)
+    mirror: float = option(0.0, "Probability of showing a sample in a mirror.", least=0)
+    stretch: float = option(0.0, "Largest random relative change of size along each axis.", least=0)
 
     seed: int = option(0, "Of everything random.", least=0)
     precision: Literal["float32", "bfloat16", "float16", "float64"] = option(

@@ -84,6 +84,8 @@ class Session:
             batch_size=config.batch_size // processes,
             crop=low if low == high else (low, high),
             rotation=config.rotation,
+            mirror=config.mirror,
+            stretch=config.stretch,
             seed=config.seed,
             drop_last=config.drop_last,
             rank=rank(),

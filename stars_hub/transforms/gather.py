@@ -1,7 +1,7 @@
 """From the memory map of a store to a batch for the network, without a copy of any sample.
 
 Every frame of a batch is a weighted sum of two rows of the map, so crop, resampling and the read itself are
-one `embedding_bag`; the rotation is a matrix product over all of it.
+one `embedding_bag`; rotation, mirror and stretch are a matrix product over all of it.
 """
 
 import warnings
@@ -15,7 +15,6 @@ from einops import einsum, rearrange, reduce, repeat
 from torch import Tensor
 
 from stars_hub.transforms.samples import ClipSource, IntArray, Samples
-from stars_hub.transforms.spatial import rotation_matrices
 from stars_hub.transforms.temporal import resample_plan
 
 
@@ -77,16 +76,18 @@ class ClipGather:
         lengths: Tensor,
         num_frames: int,
         *,
-        angles: Tensor | None = None,
+        matrices: Tensor | None = None,
+        mirrored: Tensor | None = None,
     ) -> Tensor:
-        """Read one crop of each sample, resampled and, where wanted, centred and rotated.
+        """Read one crop of each sample, resampled and, where wanted, centred, transformed and mirrored.
 
         Args:
             ids: (N,) samples.
             starts: (N,) first frame of each crop, among the frames in which there is somebody.
             lengths: (N,) frames of each crop.
             num_frames: T.
-            angles: (N, 3) radians about x, y, z.
+            matrices: (N, 3, 3), by which coordinates are multiplied, x' = A x.
+            mirrored: (N,) bool, whose left and right joints change places; `matrices` has the mirror.
 
         Returns:
             (N, C, T, V, M) float32, a view of memory in the order (N, M, C, T, V).
@@ -100,14 +101,15 @@ class ClipGather:
         self._mend(clips, origins, plan, ids, sample, person)
 
         clips = rearrange(clips, "p t (v c) -> p c (t v)", c=3)
-        if angles is not None:
-            matrices = rotation_matrices(angles.to(torch.float32))
+        if matrices is not None:
             clips = torch.bmm(matrices[sample], clips)
             origins = einsum(matrices, origins, "n row c, n c -> n row")
         x = torch.zeros(len(ids), self.num_persons, 3, num_frames, self.store.layout.num_joints)
         x[sample, person] = rearrange(clips, "p c (t v) -> p c t v", t=num_frames)
         if self.centered:
             x -= einsum(origins, plan.there, "n c, n m t -> n m c t")[..., None]
+        if mirrored is not None:
+            x[mirrored] = x[mirrored][..., list(self.store.layout.mirror_order)]
         return rearrange(x, "n m c t v -> n c t v m")
 
     def _plan(self, ids: IntArray, frames: tuple[Tensor, Tensor, Tensor]) -> _Plan:

@@ -14,6 +14,7 @@ from stars_hub.errors import ConfigError
 from stars_hub.transforms.gather import ClipGather
 from stars_hub.transforms.keyed import keyed_order, keyed_uniform
 from stars_hub.transforms.samples import ClipSource, IntArray
+from stars_hub.transforms.spatial import rotation_matrices, sideways_sign
 from stars_hub.transforms.temporal import center_crop, random_crop
 
 
@@ -52,9 +53,11 @@ class BatchLoader:
         crop: (low, high), a random part of the frames, or one number, the part in the middle.
         min_frames: the least number of frames in a random crop, where there are so many.
         rotation: largest angle about each axis in radians; 0 for none.
+        mirror: probability with which a sample is shown in a mirror, left and right changing places.
+        stretch: largest relative change of size, drawn for each axis, such as 0.1: other bodies.
         absent_person: "zeros", or "copy" to put person 1 in the place of a person who is not in the sample.
         centering: "sequence" moves the middle of person 1's spine to the origin (`transforms.center`).
-        seed: of the shuffling, the crops and the rotations.
+        seed: of the shuffling, the crops and what is done to the coordinates.
         shuffle: a new order every epoch.
         drop_last: leave out the last, incomplete global batch. Otherwise the ranks share it as evenly as
             possible, and some may get no part of it.
@@ -79,6 +82,8 @@ class BatchLoader:
         crop: tuple[float, float] | float = (0.5, 1.0),
         min_frames: int = 64,
         rotation: float = 0.3,
+        mirror: float = 0.0,
+        stretch: float = 0.0,
         absent_person: Literal["zeros", "copy"] = "zeros",
         centering: Literal["sequence", "none"] = "sequence",
         seed: int = 0,
@@ -97,6 +102,8 @@ class BatchLoader:
             raise ConfigError(f"rank is below world_size, not {rank} of {world_size}")
         if not rotation >= 0:
             raise ConfigError(f"rotation is an angle of at least 0, not {rotation}")
+        if not (0 <= mirror <= 1 and 0 <= stretch < 1):
+            raise ConfigError(f"mirror lies in [0, 1] and stretch in [0, 1), got {mirror} and {stretch}")
         if drop_last and len(store) < batch_size * world_size:
             raise ConfigError(
                 f"the store holds {len(store)} samples, fewer than one batch of {batch_size} on each of "
@@ -104,7 +111,8 @@ class BatchLoader:
             )
         self.store = store
         self.batch_size, self.num_frames = batch_size, num_frames
-        self.crop, self.min_frames, self.rotation = crop, min_frames, rotation
+        self.crop, self.min_frames = crop, min_frames
+        self.rotation, self.mirror, self.stretch = rotation, mirror, stretch
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         self.rank, self.world_size, self.prefetch = rank, world_size, prefetch
         self.epoch = self.first_batch = 0
@@ -150,16 +158,27 @@ class BatchLoader:
 
     def load(self, ids: IntArray, epoch: int) -> Batch:
         """Make the batch of these samples as they look in an epoch."""
-        uniform = torch.from_numpy(keyed_uniform(self.seed, epoch, ids, 5))
+        uniform = torch.from_numpy(keyed_uniform(self.seed, epoch, ids, 9))
         frames = self._gather.samples.lengths(ids)
         if isinstance(self.crop, float | int):
             crop = center_crop(frames, self.crop)
         else:
             crop = random_crop(frames, *self.crop, uniform=uniform[:, :2], min_frames=self.min_frames)
-        angles = (2 * uniform[:, 2:] - 1) * self.rotation if self.rotation else None
-        x = self._gather(ids, *crop, self.num_frames, angles=angles)
+        matrices, mirrored = self._changes(uniform[:, 2:])
+        x = self._gather(ids, *crop, self.num_frames, matrices=matrices, mirrored=mirrored)
         labels = torch.from_numpy(np.asarray(self.store.labels[ids], dtype=np.int64))
         return Batch(x, labels, torch.from_numpy(ids))
+
+    def _changes(self, uniform: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What multiplies coordinates (N, 3, 3), and whose sides change, of uniform numbers (N, 7)."""
+        if not (self.rotation or self.mirror or self.stretch):
+            return None, None
+        angles = (2 * uniform[:, :3] - 1) * self.rotation
+        mirrored = uniform[:, 3] < self.mirror
+        scales = 1 + (2 * uniform[:, 4:] - 1) * self.stretch
+        scales[mirrored] *= sideways_sign(self.store.layout)
+        matrices = rotation_matrices(angles.to(torch.float32)) * scales.to(torch.float32)[:, None]
+        return matrices, mirrored if self.mirror else None
 
     def _batches(self, order: IntArray) -> list[IntArray]:
         """This rank's part of each global batch."""

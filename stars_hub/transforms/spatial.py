@@ -71,6 +71,12 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     return einsum(matrices, x, "n row c, n c t v m -> n row t v m")
 
 
+def sideways_sign(layout: SkeletonLayout) -> Tensor:
+    """-1 on the axis that a mirror turns round, 1 on the others: (3,)."""
+    (sideways,) = set("xyz") - {layout.up_axis[-1], layout.front_axis[-1]}
+    return torch.tensor([-1.0 if axis == sideways else 1.0 for axis in "xyz"])
+
+
 def mirror(x: Tensor, layout: str | SkeletonLayout, which: Tensor | None = None) -> Tensor:
     """Show samples in a mirror: left and right joints change places, and the sideways axis its sign.
 
@@ -86,9 +92,7 @@ def mirror(x: Tensor, layout: str | SkeletonLayout, which: Tensor | None = None)
         LayoutError: the layout is unknown or has another number of joints than the batch.
     """
     layout = layout_of(x, layout)
-    (sideways,) = set("xyz") - {layout.up_axis[-1], layout.front_axis[-1]}
-    sign = torch.ones(x.shape[1], dtype=x.dtype, device=x.device)
-    sign["xyz".index(sideways)] = -1
+    sign = sideways_sign(layout)[: x.shape[1]].to(x)
     mirrored = x[:, :, :, list(layout.mirror_order)] * rearrange(sign, "c -> 1 c 1 1 1")
     if which is None:
         return mirrored

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from einops import reduce
 from torch import Tensor
 
 from stars_hub.errors import ConfigError, SequenceError
@@ -17,7 +18,7 @@ from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.skeletons.cleaning import center_sequence, fill_gaps, remove_empty_frames
 from stars_hub.skeletons.layouts import get_layout
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.transforms import BatchLoader, center_crop, random_crop, resample, rotate
+from stars_hub.transforms import BatchLoader, center_crop, mirror, random_crop, resample, rotate
 from stars_hub.transforms.keyed import keyed_order, keyed_uniform
 
 COUNT = 23
@@ -268,6 +269,8 @@ def test_an_infinite_coordinate_names_its_sample(tmp_path: Path) -> None:
         ({"centering": True}, "centering"),
         ({"rank": 1}, "rank"),
         ({"rotation": -0.1}, "rotation"),
+        ({"mirror": 1.5}, "mirror"),
+        ({"stretch": 1.0}, "stretch"),
         ({"crop": (0.9, 0.5)}, "low"),
         ({"crop": 0.0}, "centre crop"),
         ({"batch_size": 24}, "fewer than one batch of 24"),
@@ -302,3 +305,29 @@ def test_keyed_orders_are_permutations_that_seed_and_epoch_choose() -> None:
         assert (np.sort(order) == np.arange(1000)).all()
     assert len({tuple(order) for order in orders}) == 4
     assert (keyed_order(0, 1, 1000) == orders[1]).all()
+
+
+def test_mirror_and_stretch_are_what_the_transforms_do(store: SkeletonStore) -> None:
+    settings: dict[str, Any] = {"batch_size": COUNT, "num_frames": 12, "crop": 1.0, "shuffle": False}
+    plain = BatchLoader(store, rotation=0.0, **settings).load(np.arange(COUNT), 3)
+    shown = BatchLoader(store, rotation=0.0, mirror=1.0, **settings).load(np.arange(COUNT), 3)
+    torch.testing.assert_close(shown.x, mirror(plain.x, store.layout), atol=1e-5, rtol=0)
+
+    some = BatchLoader(store, rotation=0.0, mirror=0.5, **settings).load(np.arange(COUNT), 3)
+    same = reduce((some.x - plain.x).abs() < 1e-5, "n c t v m -> n", "all")
+    other = reduce((some.x - shown.x).abs() < 1e-5, "n c t v m -> n", "all")
+    assert torch.equal(same, ~other)
+    assert 0 < same.sum() < COUNT
+
+    wide = BatchLoader(store, rotation=0.0, stretch=0.2, **settings).load(np.arange(COUNT), 3)
+    ratio = wide.x / plain.x.where(plain.x.abs() > 0.1, torch.nan)
+    low, high = (
+        reduce(ratio.nan_to_num(fill), "n c t v m -> n c", kind) for fill, kind in ((9, "min"), (0, "max"))
+    )
+    torch.testing.assert_close(low, high, atol=1e-4, rtol=0)
+    assert 0.8 <= low.min() < 0.9
+    assert 1.1 < high.max() <= 1.2
+
+    turned = BatchLoader(store, rotation=0.3, **settings).load(np.arange(COUNT), 3)
+    both = BatchLoader(store, rotation=0.3, mirror=0.5, **settings).load(np.arange(COUNT), 3)
+    torch.testing.assert_close(both.x[same], turned.x[same])
