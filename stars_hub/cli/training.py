@@ -1,0 +1,60 @@
+"""The two stages of training: pretrain and tune."""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from stars_hub.cli.group import main
+
+
+def _train(stage: str, recipe: str, dry_run: bool, options: dict[str, Any]) -> None:
+    """Run a stage, or say what it would do."""
+    from stars_hub import recipes, training
+    from stars_hub.training.options import config_from_options
+    from stars_hub.training.plan import plan
+
+    make = partial(recipes.pretrain_recipe if stage == "pretrain" else recipes.tune_recipe, recipe)
+    config: Any = config_from_options(make, options)
+    click.echo(plan(config) if dry_run else f"{getattr(training, stage)(config).last}: the model")
+
+
+class _TrainingCommand(click.Command):
+    """A command whose options are made from a configuration's fields when they are first asked for.
+
+    Making them imports torch, for which `stars-hub --help` and the other commands should not wait.
+    """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if not getattr(self, "complete", False):
+            from stars_hub import training
+            from stars_hub.training.options import config_options
+
+            kind = training.PretrainConfig if self.name == "pretrain" else training.TuneConfig
+            self.params += click.command()(config_options(kind)(lambda: None)).params
+            self.complete = True
+        return super().get_params(ctx)
+
+
+_RECIPE = click.option(
+    "--recipe",
+    required=True,
+    help="ntu60, ntu120, pku or small-data; for tune also -heads.",
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and how long it takes.")
+
+
+@main.command(cls=_TrainingCommand)
+@_RECIPE
+@_DRY_RUN
+def pretrain(recipe: str, dry_run: bool, **options: Any) -> None:
+    """Pretrain an encoder on skeleton stores by masked motion prediction; resumes what was interrupted."""
+    _train("pretrain", recipe, dry_run, options)
+
+
+@main.command(cls=_TrainingCommand)
+@_RECIPE
+@_DRY_RUN
+def tune(recipe: str, dry_run: bool, **options: Any) -> None:
+    """Tune a pretrained model by nearest-neighbour contrast; resumes what was interrupted."""
+    _train("tune", recipe, dry_run, options)
