@@ -11,7 +11,7 @@ from stars_hub.checkpoints import OBJECTIVE_NAME, read_config, read_tensors, wri
 from stars_hub.errors import CheckpointError, ConfigError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.encoder import STARSEncoder
-from stars_hub.objectives import MAMP, NNCLR
+from stars_hub.objectives import MAMP, NNCLR, Classification
 from stars_hub.objectives.base import Objective
 from stars_hub.skeletons import SkeletonLayout
 from tests.objectives.conftest import Golden
@@ -170,3 +170,17 @@ def test_the_authors_stars_file_loads_straight(golden: Load, tmp_path: Path) -> 
     with torch.no_grad():
         p = objective.eval().predict(source["input.0"].float())
     torch.testing.assert_close(p.double(), source["eval_predict"], atol=1e-5, rtol=0)
+
+
+def test_a_classifier_comes_back_and_an_encoder_alone_gets_a_new_head(
+    small_encoder: STARSEncoder, persons: Tensor, tmp_path: Path
+) -> None:
+    for head in ("joints", "linear"):
+        classifier = Classification(small_encoder, label_names=("sit", "stand"), head=head, hidden_dim=6)
+        folder = classifier.save_pretrained(tmp_path / head)
+        loaded = Classification.from_pretrained(folder)
+        assert_equal(loaded, classifier)
+        assert loaded.label_names == ["sit", "stand"]
+        assert torch.equal(loaded.eval()(persons), classifier.eval()(persons))
+    fresh = Classification.from_pretrained(small_encoder.save_pretrained(tmp_path / "e"), label_names="abc")
+    assert fresh(persons).shape == (len(persons), 3)
