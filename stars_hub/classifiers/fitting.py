@@ -1,0 +1,235 @@
+"""How a classifier is trained: recordings into a store of what the encoder sees, then a head or the whole.
+
+Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+
+from stars_hub.classifiers.examples import Examples
+from stars_hub.classifiers.validation import Validation, validation_mask
+from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.evaluation.linear import fit_linear
+from stars_hub.model.encoder import STARSEncoder
+from stars_hub.model.preparation import Preparation
+from stars_hub.model.sources import iter_named
+from stars_hub.objectives import Classification
+from stars_hub.recipes import finetune_small_data
+from stars_hub.skeletons.sequence import Sequence
+from stars_hub.skeletons.store import SkeletonStore
+from stars_hub.training import finetune
+from stars_hub.training.finetuning import balanced_weights
+
+Mode: TypeAlias = Literal["auto", "linear", "partial", "full"]
+
+PARTIAL_FROM = 100
+FULL_FROM = 1000
+_PATIENCE = 15
+_BATCH_SIZE = 16
+_LINEAR_EPOCHS, _LINEAR_LR, _LINEAR_BATCH_SIZE = 100, 0.03, 32
+
+
+class Fit(NamedTuple):
+    """How to train; see `STARSClassifier.fit`."""
+
+    mode: Mode
+    validation: Validation
+    epochs: int | None
+    class_weights: str
+    seed: int
+    progress: bool | None
+    output: str | Path | None
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a `fit` went.
+
+    Attributes:
+        mode: what was trained: "linear", "partial" or "full".
+        num_train: recordings that were trained on.
+        num_validation: recordings that were kept out.
+        validation_subjects: whole subjects among these; empty if they are a random part.
+        accuracy: percent of the recordings kept out whose class is found; None without any.
+        history: a record an epoch, with "loss" and "validation" (percent).
+    """
+
+    mode: str
+    num_train: int
+    num_validation: int
+    validation_subjects: list[str]
+    accuracy: float | None
+    history: list[dict[str, float]]
+
+    def __str__(self) -> str:
+        text = f"Trained ({self.mode}) on {self.num_train} recordings."
+        if self.accuracy is None:
+            return text
+        whose = f" of {len(self.validation_subjects)} other subjects" if self.validation_subjects else ""
+        return f"{text} Accuracy on {self.num_validation} others{whose}: {self.accuracy:.1f} %."
+
+
+def fit_classification(
+    encoder: STARSEncoder, examples: Examples, preparation: Preparation, how: Fit, scratch: Path
+) -> tuple[Classification, FitReport]:
+    """Train a new head, and in the modes that say so a copy of the encoder.
+
+    Args:
+        encoder: stays as it is.
+        examples: the labelled recordings.
+        preparation: what makes them ready for the encoder.
+        how: to train.
+        scratch: an empty folder.
+
+    Raises:
+        ValueError: see `STARSClassifier.fit`.
+    """
+    _check(how, examples)
+    kept_out = validation_mask(examples.label_ids, examples.subjects, how.validation, seed=how.seed)
+    store = write_recordings(scratch / "recordings", examples, preparation)
+    train, validation = store.select(~kept_out), store.select(kept_out)
+    mode = _mode(how.mode, len(train))
+    fit = _fit_linear if mode == "linear" else _fit_blocks
+    objective, history, accuracy = fit(encoder, train, validation, how, mode, scratch)
+    subjects = np.array(examples.subjects)[kept_out] if examples.subjects is not None else np.empty(0, str)
+    whole = sorted(set(subjects.tolist()) - set(np.array(examples.subjects)[~kept_out].tolist()))
+    report = FitReport(mode, len(train), len(validation), whole, accuracy, history)
+    if how.output is not None and mode == "linear":
+        objective.save_pretrained(Path(how.output) / "best")
+    return objective, report
+
+
+def write_recordings(folder: Path, examples: Examples, preparation: Preparation) -> SkeletonStore:
+    """A store of recordings as the encoder sees them, but for their length.
+
+    Raises:
+        SequenceError: a recording that shows nobody.
+        ConfigError: not as many labels or subjects as recordings.
+    """
+    return SkeletonStore.create(
+        folder,
+        _cleaned(examples, preparation),
+        layout=preparation.target,
+        labels=examples.label_ids,
+        subjects=examples.subjects,
+        names=[f"{place:06d}" for place in range(len(examples.labels))],
+        label_names=examples.label_names,
+    )
+
+
+def _cleaned(examples: Examples, preparation: Preparation) -> Iterator[np.ndarray]:
+    found = 0
+    for name, joints in iter_named(examples.sequences):
+        if found == len(examples.labels):
+            raise ConfigError(f"expected a label for each recording, got {found} for more recordings")
+        if not np.nan_to_num(joints).any():
+            raise SequenceError(f"{name}: nobody is seen in it, so there is nothing to learn; leave it out")
+        yield preparation.clean(joints, name=name)
+        found += 1
+    if found < len(examples.labels):
+        raise ConfigError(f"expected a recording for each of {len(examples.labels)} labels, got {found}")
+
+
+def _check(how: Fit, examples: Examples) -> None:
+    if len(set(examples.labels)) < 2:
+        raise ConfigError(
+            f"a classifier needs recordings of two classes or more, got {len(examples.labels)} of "
+            f"{sorted(set(examples.labels))}"
+        )
+    if how.mode not in ("auto", "linear", "partial", "full"):
+        raise ConfigError(f"mode must be auto, linear, partial or full, got {how.mode!r}")
+    if how.class_weights not in ("none", "balanced"):
+        raise ConfigError(f"class_weights must be none or balanced, got {how.class_weights!r}")
+    if how.output is not None and how.mode == "linear" and Path(how.output).is_file():
+        raise ConfigError(f"{how.output} is a file: give a folder")
+
+
+def _mode(mode: Mode, count: int) -> Mode:
+    """What "auto" stands for, by the number of recordings."""
+    if mode != "auto":
+        return mode
+    if count < PARTIAL_FROM:
+        return "linear"
+    return "partial" if count < FULL_FROM else "full"
+
+
+_Fitted: TypeAlias = tuple[Classification, list[dict[str, float]], float | None]
+
+
+def _fit_linear(
+    encoder: STARSEncoder,
+    train: SkeletonStore,
+    validation: SkeletonStore,
+    how: Fit,
+    mode: Mode,
+    scratch: Path,
+) -> _Fitted:
+    """One layer on the features of a frozen encoder, encoded once."""
+    history: list[dict[str, float]] = []
+
+    def note(epoch: int, numbers: dict[str, float]) -> None:
+        history.append({"epoch": epoch + 1, **numbers})
+
+    features, labels = _features(encoder, train, how), torch.from_numpy(train.labels)
+    seen = len(validation) > 0
+    names = train.label_names or []
+    head = fit_linear(
+        features,
+        labels,
+        len(names),
+        epochs=how.epochs or _LINEAR_EPOCHS,
+        batch_size=_LINEAR_BATCH_SIZE,
+        lr=_LINEAR_LR,
+        seed=how.seed,
+        class_weights=balanced_weights(train.labels, len(names)) if how.class_weights == "balanced" else None,
+        validation=(_features(encoder, validation, how), torch.from_numpy(validation.labels)) if seen else None,
+        on_epoch=note,
+    )
+    objective = Classification(encoder, label_names=names, head="linear")
+    objective.head.load_state_dict(head.state_dict())
+    return objective, history, history[-1]["accuracy"] if seen else None
+
+
+def _features(encoder: STARSEncoder, store: SkeletonStore, how: Fit) -> torch.Tensor:
+    return torch.from_numpy(encoder.encode(store, progress=how.progress))
+
+
+def _fit_blocks(
+    encoder: STARSEncoder,
+    train: SkeletonStore,
+    validation: SkeletonStore,
+    how: Fit,
+    mode: Mode,
+    scratch: Path,
+) -> _Fitted:
+    """Blocks and a head of joints, by the trainer's recipe for small data; stops when nothing is gained."""
+    settings: dict[str, Any] = {
+        "data": (str(train.copy(scratch / "train").folder),),
+        "model": str(encoder.save_pretrained(scratch / "model")),
+        "output": str(how.output or scratch / "run"),
+        "batch_size": min(_BATCH_SIZE, len(train)),
+        "class_weights": how.class_weights,
+        "seed": how.seed,
+        "device": str(encoder.pos_embed.device),
+        "progress": how.progress,
+        "monitor_every": 0,
+    }
+    if mode == "partial":
+        settings["trainable_blocks"] = encoder.config.depth - encoder.config.depth // 2
+    if how.epochs is not None:
+        settings |= {"epochs": how.epochs, "warmup_epochs": min(5.0, how.epochs / 10)}
+    if len(validation):
+        settings |= {"monitor_data": (str(validation.copy(scratch / "validation").folder),)}
+        settings |= {"monitor_every": 1, "patience": _PATIENCE}
+    with redirect_stdout(StringIO()) if how.progress is False else nullcontext():
+        result = finetune(finetune_small_data(**settings))
+    objective = Classification.from_pretrained(result.best or result.last)
+    accuracies = [record["validation"] for record in result.history if "validation" in record]
+    return objective, result.history, max(accuracies, default=None)
