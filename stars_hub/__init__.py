@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         read_sequences,
         register_layout,
     )
-    from stars_hub.training import PretrainConfig, TuneConfig, pretrain, tune
+    from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig, finetune, pretrain, tune
 
 _ROOMS = {
     "checkpoints": ("list_models",),
@@ -44,13 +44,14 @@ _ROOMS = {
         "read_sequences",
         "register_layout",
     ),
-    "training": ("PretrainConfig", "TuneConfig", "pretrain", "tune"),
+    "training": ("FinetuneConfig", "PretrainConfig", "TuneConfig", "finetune", "pretrain", "tune"),
 }
 
 __all__ = [
     "MAMP",
     "NNCLR",
     "EncoderConfig",
+    "FinetuneConfig",
     "PretrainConfig",
     "STARSEncoder",
     "SkeletonLayout",
@@ -59,6 +60,7 @@ __all__ = [
     "__version__",
     "convert_checkpoint",
     "convert_layout",
+    "finetune",
     "get_layout",
     "layout_names",
     "list_models",
