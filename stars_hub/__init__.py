@@ -14,6 +14,7 @@ from stars_hub._version import __version__
 
 if TYPE_CHECKING:
     from stars_hub.checkpoints import list_models
+    from stars_hub.evaluation import knn_classify, linear_probe
     from stars_hub.hub import convert_checkpoint
     from stars_hub.model import EncoderConfig, STARSEncoder
     from stars_hub.objectives import MAMP, NNCLR
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
         read_sequences,
         register_layout,
     )
-    from stars_hub.training import PretrainConfig, TuneConfig, pretrain, tune
+    from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig, finetune, pretrain, tune
 
 _ROOMS = {
     "checkpoints": ("list_models",),
+    "evaluation": ("knn_classify", "linear_probe"),
     "hub": ("convert_checkpoint",),
     "model": ("EncoderConfig", "STARSEncoder"),
     "objectives": ("MAMP", "NNCLR"),
@@ -44,13 +46,14 @@ _ROOMS = {
         "read_sequences",
         "register_layout",
     ),
-    "training": ("PretrainConfig", "TuneConfig", "pretrain", "tune"),
+    "training": ("FinetuneConfig", "PretrainConfig", "TuneConfig", "finetune", "pretrain", "tune"),
 }
 
 __all__ = [
     "MAMP",
     "NNCLR",
     "EncoderConfig",
+    "FinetuneConfig",
     "PretrainConfig",
     "STARSEncoder",
     "SkeletonLayout",
@@ -59,8 +62,11 @@ __all__ = [
     "__version__",
     "convert_checkpoint",
     "convert_layout",
+    "finetune",
     "get_layout",
+    "knn_classify",
     "layout_names",
+    "linear_probe",
     "list_models",
     "pretrain",
     "read_sequence",
