@@ -21,11 +21,8 @@ from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.preparation import Preparation
 from stars_hub.model.sources import iter_named
 from stars_hub.objectives import Classification
-from stars_hub.recipes import finetune_small_data
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training import finetune
-from stars_hub.training.finetuning import balanced_weights
 
 Mode: TypeAlias = Literal["auto", "linear", "partial", "full"]
 
