@@ -14,6 +14,7 @@ from stars_hub._version import __version__
 
 if TYPE_CHECKING:
     from stars_hub.checkpoints import list_models
+    from stars_hub.classifiers import PrototypeClassifier, STARSClassifier
     from stars_hub.evaluation import knn_classify, linear_probe
     from stars_hub.hub import convert_checkpoint
     from stars_hub.model import EncoderConfig, STARSEncoder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "checkpoints": ("list_models",),
+    "classifiers": ("PrototypeClassifier", "STARSClassifier"),
     "evaluation": ("knn_classify", "linear_probe"),
     "hub": ("convert_checkpoint",),
     "model": ("EncoderConfig", "STARSEncoder"),
@@ -55,6 +57,8 @@ __all__ = [
     "EncoderConfig",
     "FinetuneConfig",
     "PretrainConfig",
+    "PrototypeClassifier",
+    "STARSClassifier",
     "STARSEncoder",
     "SkeletonLayout",
     "SkeletonStore",

@@ -15,6 +15,8 @@ PUBLIC = {
     "finetune",
     "pretrain",
     "tune",
+    "PrototypeClassifier",
+    "STARSClassifier",
     "STARSEncoder",
     "SkeletonLayout",
     "SkeletonStore",

@@ -21,13 +21,15 @@ from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.preparation import Preparation
 from stars_hub.model.sources import iter_named
 from stars_hub.objectives import Classification
-from stars_hub.skeletons.sequence import Sequence
+from stars_hub.recipes import finetune_small_data
 from stars_hub.skeletons.store import SkeletonStore
+from stars_hub.training import finetune
+from stars_hub.training.finetuning import balanced_weights
 
 Mode: TypeAlias = Literal["auto", "linear", "partial", "full"]
 
-PARTIAL_FROM = 100
-FULL_FROM = 1000
+PARTIAL_FROM = 500
+FULL_FROM = 5000
 _PATIENCE = 15
 _BATCH_SIZE = 16
 _LINEAR_EPOCHS, _LINEAR_LR, _LINEAR_BATCH_SIZE = 100, 0.03, 32
@@ -95,12 +97,20 @@ def fit_classification(
     mode = _mode(how.mode, len(train))
     fit = _fit_linear if mode == "linear" else _fit_blocks
     objective, history, accuracy = fit(encoder, train, validation, how, mode, scratch)
-    subjects = np.array(examples.subjects)[kept_out] if examples.subjects is not None else np.empty(0, str)
-    whole = sorted(set(subjects.tolist()) - set(np.array(examples.subjects)[~kept_out].tolist()))
-    report = FitReport(mode, len(train), len(validation), whole, accuracy, history)
+    report = FitReport(
+        mode, len(train), len(validation), _only_in(examples.subjects, kept_out), accuracy, history
+    )
     if how.output is not None and mode == "linear":
-        objective.save_pretrained(Path(how.output) / "best")
+        objective.save_pretrained(Path(how.output) / ("best" if len(validation) else "last"))
     return objective, report
+
+
+def _only_in(subjects: list[str] | None, kept_out: np.ndarray) -> list[str]:
+    """The subjects all of whose recordings are kept out."""
+    if subjects is None:
+        return []
+    who = np.array(subjects)
+    return sorted(set(who[kept_out].tolist()) - set(who[~kept_out].tolist()))
 
 
 def write_recordings(folder: Path, examples: Examples, preparation: Preparation) -> SkeletonStore:
@@ -144,7 +154,9 @@ def _check(how: Fit, examples: Examples) -> None:
         raise ConfigError(f"mode must be auto, linear, partial or full, got {how.mode!r}")
     if how.class_weights not in ("none", "balanced"):
         raise ConfigError(f"class_weights must be none or balanced, got {how.class_weights!r}")
-    if how.output is not None and how.mode == "linear" and Path(how.output).is_file():
+    if how.epochs is not None and how.epochs < 1:
+        raise ConfigError(f"epochs must be at least 1, got {how.epochs}")
+    if how.output is not None and Path(how.output).is_file():
         raise ConfigError(f"{how.output} is a file: give a folder")
 
 
@@ -186,7 +198,9 @@ def _fit_linear(
         lr=_LINEAR_LR,
         seed=how.seed,
         class_weights=balanced_weights(train.labels, len(names)) if how.class_weights == "balanced" else None,
-        validation=(_features(encoder, validation, how), torch.from_numpy(validation.labels)) if seen else None,
+        validation=(_features(encoder, validation, how), torch.from_numpy(validation.labels))
+        if seen
+        else None,
         on_epoch=note,
     )
     objective = Classification(encoder, label_names=names, head="linear")
@@ -228,5 +242,7 @@ def _fit_blocks(
     with redirect_stdout(StringIO()) if how.progress is False else nullcontext():
         result = finetune(finetune_small_data(**settings))
     objective = Classification.from_pretrained(result.best or result.last)
-    accuracies = [record["validation"] for record in result.history if "validation" in record]
+    accuracies = [
+        record["validation"] for record in result.history if record.get("epoch") and "validation" in record
+    ]
     return objective, result.history, max(accuracies, default=None)

@@ -57,7 +57,9 @@ def _these_subjects(label_ids: np.ndarray, subjects: list[str] | None, chosen: s
         raise ConfigError(f"validation names subjects of whom there is no recording: {sorted(unknown)}")
     mask = np.isin(np.array(subjects), sorted(chosen))
     if not _all_classes_left(label_ids, mask):
-        raise ConfigError("validation names all subjects that show some class: none of it is left to train on")
+        raise ConfigError(
+            "validation names all subjects that show some class: none of it is left to train on"
+        )
     return mask
 
 
@@ -83,5 +85,3 @@ def _part_of_each_class(label_ids: np.ndarray, fraction: float, seed: int) -> np
 
 def _all_classes_left(label_ids: np.ndarray, mask: np.ndarray) -> bool:
     return set(label_ids[~mask].tolist()) == set(label_ids.tolist())
-
-

@@ -43,7 +43,8 @@ def test_named_subjects() -> None:
 
 
 @pytest.mark.parametrize(
-    ("validation", "message"), [(["9"], "9"), (1.0, "part"), (-0.1, "part"), ("ab", "one a recording"), (set(SUBJECTS), "all subjects")]
+    ("validation", "message"),
+    [(["9"], "9"), (1.0, "part"), (-0.1, "part"), ("ab", "one a recording"), (set(SUBJECTS), "all subjects")],
 )
 def test_what_cannot_be(validation: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
