@@ -6,7 +6,6 @@ Reference: STARS (arXiv 2407.10935) section 4.3; MAMP (arXiv 2308.07092) section
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from stars_hub.evaluation.linear import (
     new_head,
     train_head,
 )
-from stars_hub.evaluation.results import Evaluation, accuracy, model_name, provenance
+from stars_hub.evaluation.results import Evaluation, model_name, provenance, score_metrics
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.loading import as_device
 from stars_hub.training.data import check_layout
@@ -122,15 +121,6 @@ def linear_probe(
         names=parts.test.names.tolist(),
         curves=curves,
     )
-
-
-def score_metrics(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Accuracy and, with more than five classes, top-5 accuracy in percent of scores (N, K)."""
-    metrics = {"accuracy": accuracy(scores.argmax(axis=1), truth)}
-    if scores.shape[1] > 5:
-        best = np.argpartition(-scores, 5, axis=1)[:, :5]
-        metrics["top-5"] = float(100 * (best == truth[:, None]).any(axis=1).mean())
-    return metrics
 
 
 class AugmentedRecordings:
