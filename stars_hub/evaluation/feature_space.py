@@ -57,8 +57,8 @@ def feature_space(
 def whitening(train: FloatArray, *, shrinkage: float = 0.1) -> Change:
     """Make PCA whitening: centred, turned to principal axes, each divided by its deviation.
 
-    Axes of hardly any variance are noise that whitening would blow up, so each variance is first drawn towards
-    their mean: (1 - shrinkage) · variance + shrinkage · mean variance.
+    Axes of hardly any variance are noise that whitening would blow up, so each variance is first drawn
+    towards their mean: (1 - shrinkage) · variance + shrinkage · mean variance.
 
     Args:
         train: (N, D), what mean and axes are taken of.

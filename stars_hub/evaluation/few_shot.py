@@ -1,7 +1,7 @@
 """Few examples: n-way k-shot episodes over features of classes that the encoder was not trained on.
 
-The paper's few-shot protocol is k-NN over classes that pretraining did not see, the 60 actions of NTU-120 that
-NTU-60 lacks: `evaluate("few_shot", …)`, with the split of that name or with `classes` of one's own, gives both.
+The paper's few-shot protocol is k-NN over classes that pretraining did not see, the 60 actions of NTU-120
+that NTU-60 lacks: `evaluate("few_shot", …)` gives both, with the split of that name or with other `classes`.
 
 Reference: STARS (arXiv 2407.10935) section 4.3; episodes: Vinyals et al. 2016 (arXiv 1606.04080), nearest
 class mean: Snell et al. 2017 (arXiv 1703.05175).
@@ -78,7 +78,8 @@ def few_shot(
         raise ConfigError(f"{', '.join(low)} must be at least 1")
     if rule not in ("mean", "knn") or neighbours > ways * shots:
         raise ConfigError(
-            f"rule must be 'mean' or 'knn' with at most ways · shots neighbours, got {rule!r} and {neighbours}"
+            f"rule must be 'mean' or 'knn' with at most ways · shots neighbours, got {rule!r} and "
+            f"{neighbours}"
         )
     known, classes = _unit(features, labels)
     asked, truth = (known, classes) if test is None else _unit(*test)
@@ -88,8 +89,8 @@ def few_shot(
     enough = [label for label, rows in members.items() if len(rows) >= least and len(others[label])]
     if len(enough) < ways:
         raise ConfigError(
-            f"{ways}-way {shots}-shot episodes take {ways} classes with at least {least} recordings and one to "
-            f"ask about, there are {len(enough)}"
+            f"{ways}-way {shots}-shot episodes take {ways} classes with at least {least} recordings and one "
+            f"to ask about, there are {len(enough)}"
         )
     rng = np.random.default_rng(seed)
     found = np.empty(episodes)
@@ -119,7 +120,7 @@ def _answer(
         return answers
     places = np.repeat(np.arange(ways), len(examples) // ways)
     answers = knn_classify(queries, examples, places, ks=[neighbours])[neighbours]
-    return answers
+    return np.asarray(answers)
 
 
 def _unit(features: Any, labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -130,8 +131,8 @@ def _unit(features: Any, labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any
     )
     if features.ndim != 2 or labels.shape != features.shape[:1] or labels.dtype.kind not in "iu":
         raise ConfigError(
-            f"expected features (N, D) and labels (N,), whole numbers, got {features.shape} and {labels.shape} "
-            f"of {labels.dtype}"
+            f"expected features (N, D) and labels (N,), whole numbers, got {features.shape} and "
+            f"{labels.shape} of {labels.dtype}"
         )
     if not np.isfinite(features).all():
         raise ConfigError("features are NaN or infinite")
