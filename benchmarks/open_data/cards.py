@@ -76,8 +76,8 @@ STAGES = {
 
 USE = {
     "mamp": (
-        "The start of training on recordings of your own: `stars-hub tune`, `stars-hub finetune`. Its features"
-        " are not made for nearest neighbours; those of `stars-mini` are."
+        "The start of training on recordings of your own: `stars-hub tune`, `stars-hub finetune`. Its"
+        " features are not tuned for nearest neighbours; those of `stars-mini` are."
     ),
     "stars": (
         "Features of one person's movements in front of a depth camera: to search by example, to classify"
@@ -87,17 +87,17 @@ USE = {
 }
 
 LIMITS = """\
-- It is small, and saw {recordings}: one person at a time, by depth cameras. It saw no interaction of two people.
-  Recordings with other joints are converted; skeletons estimated from video may give poor features. Measure on
-  data of your own first.
+- It is small, and saw {recordings}: one person at a time, before a depth camera. It saw no interaction of two
+  people. Recordings with other joints are converted; skeletons estimated from video may give poor features.
+  Measure on data of your own first.
 - Its figures are not those of the papers, whose encoder is larger and learned from tens of thousands of
   recordings.
 - It is not made to identify people, nor for medical or safety decisions. That much of its data shows
   rehabilitation does not make it a judge of how well an exercise was done."""
 
 NTU = """\
-This project publishes no weights trained on NTU RGB+D. They come by converting the files that the papers' authors
-publish:
+This project publishes no weights trained on NTU RGB+D. They come by converting the files that the papers'
+authors publish:
 
 ```bash
 stars-hub convert ntu60_xsub.pt stars-ntu60-xsub     # STARS, MIT licence
@@ -119,8 +119,8 @@ def write_card(
         metrics: the measured figures, each a mapping with the fields of `Result`; `protocol` says in full
             how a figure was measured, such as "1-NN, cosine, odd subjects as bank".
         provenance: `config`, the encoder's; `datasets`, by the names of `DATASETS` what of each was trained
-            on, such as "1,800 recordings of 9 people"; `commands`, the shell commands that repeat the training
-            and the figures; `environment`, what they ran on.
+            on, such as "1,800 recordings of 9 people"; `commands`, the shell commands that repeat the
+            training and the figures; `environment`, what they ran on.
         name: the repository on the Hub, owner/name; the bundled name if not given.
 
     Raises:
@@ -137,7 +137,7 @@ def write_card(
     return ModelCard(
         name=name or NAMES[stage],
         summary=(
-            f"A small encoder of 3D skeleton recordings, pretrained by {STAGES[stage]}, on openly licensed"
+            f"A small encoder of 3D skeleton recordings, pretrained by {STAGES[stage]}, on open"
             f" recordings: {recordings}."
         ),
         license="mit",
@@ -165,8 +165,8 @@ def _credits(used: Mapping[str, str]) -> str:
         data = DATASETS[key]
         lines.append(f"- **{data.name}**, {what}: {data.content}. {data.citation}. Terms: {data.license}.")
     lines.append(
-        "\nChanges: the joints were converted to the layout named under Configuration, and recordings were cut"
-        " and resampled for training. The authors of the data do not endorse these weights."
+        "\nChanges: the joints were converted to the layout named under Configuration, and recordings were"
+        " cut and resampled for training. The authors of the data do not endorse these weights."
     )
     return "\n".join(lines)
 
