@@ -14,13 +14,11 @@ from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.objectives import MAMP, NNCLR
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training import PretrainConfig, TuneConfig
+from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig
 from stars_hub.training.data import open_data
 from stars_hub.training.options import config_from_options, config_options
-from stars_hub.training.plan import plan
-from stars_hub.training.pretraining import PretrainStage
+from stars_hub.training.plan import plan, stage_of
 from stars_hub.training.session import Session, update_average
-from stars_hub.training.tuning import TuneStage
 from tests.training.conftest import ENCODER, pretrain_config, tune_config
 from tests.training.helpers import run
 
@@ -28,8 +26,7 @@ Make = Callable[..., Any]
 
 
 def session_of(config: Any) -> Session:
-    data = open_data(config)
-    stage = (PretrainStage if isinstance(config, PretrainConfig) else TuneStage)(config, data.train.layout)
+    stage, data = stage_of(config)
     return Session(stage, data, torch.device("cpu"))
 
 
@@ -194,7 +191,8 @@ def test_store_of_another_layout_is_refused(prepared: Path) -> None:
 
 def test_last_incomplete_batch(config: Make) -> None:
     assert session_of(config()).batch_sizes == [8, 8]
-    assert session_of(config(drop_last=False)).batch_sizes == [8, 8, 6]
+    all_subjects = session_of(config(drop_last=False, monitor_every=0))
+    assert all_subjects.batch_sizes == [8, 8, 6]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +223,7 @@ def test_every_field_has_help() -> None:
 
     assert all(
         field.metadata["help"].endswith(".")
-        for kind in (PretrainConfig, TuneConfig)
+        for kind in (PretrainConfig, TuneConfig, FinetuneConfig)
         for field in fields(kind)
     )
 
@@ -239,7 +237,7 @@ def test_options_make_the_config() -> None:
     @click.command()
     @config_options(PretrainConfig)
     def command(**given: Any) -> None:
-        made.append(config_from_options(recipes.pretrain_small_data, given))
+        made.append(config_from_options(PretrainConfig, recipes.pretrain_small_data, given))
 
     arguments = (
         "--data a --data b --output run --embed-dim 64 --crop 0.6 0.9 --no-drop-last --precision bfloat16"
@@ -263,8 +261,9 @@ def test_plan_says_what_and_how_long_and_writes_nothing(config: Make) -> None:
     made = config()
     text = plan(made, steps=1)
     assert json.loads(text[: text.index("\n\n")])["batch_size"] == 8
-    assert "22 recordings to train on, 2 steps an epoch" in text
-    assert "k-NN monitor: " in text
+    held_out = isinstance(made, FinetuneConfig)  # one of four subjects
+    assert f"{16 if held_out else 22} recordings to train on, 2 steps an epoch" in text
+    assert ("validation: 6 recordings of subjects" if held_out else "k-NN monitor: ") in text
     assert "for 2 epochs" in text
     total = sum(p.numel() for p in session_of(made).objective.parameters() if p.requires_grad)
     assert f"{total:,} of " in text
