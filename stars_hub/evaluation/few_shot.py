@@ -73,9 +73,11 @@ def few_shot(
     >>> few_shot(np.eye(4)[[0, 0, 1, 1]], [0, 0, 1, 1], ways=2, queries=1, episodes=10).accuracy
     100.0
     """
-    numbers = {"shots": shots, "queries": queries, "neighbours": neighbours, "ways - 1": ways - 1}
-    if low := [name for name, number in {**numbers, "episodes - 1": episodes - 1}.items() if number < 1]:
-        raise ConfigError(f"{', '.join(low)} must be at least 1")
+    least_numbers = {"ways": 2, "shots": 1, "queries": 1, "episodes": 2, "neighbours": 1}
+    given = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes, "neighbours": neighbours}
+    for name, number in given.items():
+        if number < least_numbers[name]:
+            raise ConfigError(f"{name} must be at least {least_numbers[name]}, got {number}")
     if rule not in ("mean", "knn") or neighbours > ways * shots:
         raise ConfigError(
             f"rule must be 'mean' or 'knn' with at most ways · shots neighbours, got {rule!r} and "
