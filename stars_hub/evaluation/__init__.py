@@ -2,8 +2,8 @@
 
 from stars_hub.evaluation.clustering import cluster_metrics
 from stars_hub.evaluation.description import describe
+from stars_hub.evaluation.episodes import FewShot, few_shot
 from stars_hub.evaluation.features import write_features
-from stars_hub.evaluation.few_shot import FewShot, few_shot
 from stars_hub.evaluation.knn import knn_classify
 from stars_hub.evaluation.linear import fit_linear
 from stars_hub.evaluation.probe import linear_probe

@@ -14,7 +14,7 @@ from stars_hub.errors import ConfigError
 from stars_hub.evaluation.clustering import cluster_metrics
 from stars_hub.evaluation.described import DescribedSplit, describe_split
 from stars_hub.evaluation.description import Model, Stream
-from stars_hub.evaluation.few_shot import Rule, few_shot
+from stars_hub.evaluation.episodes import Rule, few_shot
 from stars_hub.evaluation.inputs import LabelledSplit, Recordings, open_split
 from stars_hub.evaluation.knn import PAPER_KS, knn_classify
 from stars_hub.evaluation.probe import linear_probe
