@@ -14,6 +14,7 @@ from stars_hub._version import __version__
 
 if TYPE_CHECKING:
     from stars_hub.checkpoints import list_models
+    from stars_hub.evaluation import knn_classify, linear_probe
     from stars_hub.hub import convert_checkpoint
     from stars_hub.model import EncoderConfig, STARSEncoder
     from stars_hub.objectives import MAMP, NNCLR
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "checkpoints": ("list_models",),
+    "evaluation": ("knn_classify", "linear_probe"),
     "hub": ("convert_checkpoint",),
     "model": ("EncoderConfig", "STARSEncoder"),
     "objectives": ("MAMP", "NNCLR"),
@@ -60,7 +62,9 @@ __all__ = [
     "convert_checkpoint",
     "convert_layout",
     "get_layout",
+    "knn_classify",
     "layout_names",
+    "linear_probe",
     "list_models",
     "pretrain",
     "read_sequence",

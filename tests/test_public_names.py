@@ -21,6 +21,8 @@ PUBLIC = {
     "convert_layout",
     "get_layout",
     "layout_names",
+    "knn_classify",
+    "linear_probe",
     "list_models",
     "read_sequence",
     "read_sequences",

@@ -21,7 +21,7 @@ def push_folder(
     create_pr: bool = False,
     objective: bool = False,
 ) -> str:
-    """Upload a model folder in one commit; the repository and the branch are made if need be.
+    """Upload a model folder in one commit, whole or not at all; repository and branch are made if need be.
 
     Only the model's own files go up. The repository's `layout.json` and `objective.safetensors` are deleted
     if none goes up, since they belonged to the model that is replaced; its other files stay.
@@ -40,33 +40,45 @@ def push_folder(
         The URL of the repository, or of the pull request.
 
     Raises:
-        CheckpointError: the folder is no sound model folder, or the Hub refuses.
+        CheckpointError: the folder is no sound model folder, `create_pr` and `revision` are both given, or
+            the Hub refuses.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     folder = Path(folder).expanduser()
-    names = _check_folder(folder, objective=objective)
+    names = upload_names(folder, objective=objective)
+    if create_pr and revision is not None:
+        raise CheckpointError(
+            "a pull request is made to the main branch: give create_pr or revision, not both"
+        )
     api = HfApi(token=token, library_name="stars-hub", library_version=__version__)
     try:
         repo = api.create_repo(repo_id, private=private, exist_ok=True)
-        if revision is not None and not create_pr:
+        if revision is not None:
             api.create_branch(repo.repo_id, branch=revision, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=repo.repo_id,
-            folder_path=folder,
-            revision=revision,
+        there = api.list_repo_files(repo.repo_id, revision=revision)
+        stale = [name for name in (LAYOUT_NAME, OBJECTIVE_NAME) if name in there and name not in names]
+        commit = api.create_commit(  # the client's upload_folder may split a commit that fails into several
+            repo.repo_id,
+            operations=[
+                *(CommitOperationAdd(name, folder / name) for name in names),
+                *(CommitOperationDelete(name) for name in stale),
+            ],
             commit_message=commit_message or f"Upload model with stars-hub {__version__}",
+            revision=revision,
             create_pr=create_pr,
-            allow_patterns=names,
-            delete_patterns=[name for name in (LAYOUT_NAME, OBJECTIVE_NAME) if name not in names],
         )
     except Exception as error:
         raise CheckpointError(f"not pushed: {explain(error, Source(repo_id, revision))}") from error
     return str(commit.pr_url) if create_pr else str(repo)
 
 
-def _check_folder(folder: Path, *, objective: bool) -> list[str]:
-    """The names of the files to upload, after the files were read."""
+def upload_names(folder: Path, *, objective: bool) -> list[str]:
+    """The names of the files to upload, after the files were read.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or a tensor is not finite.
+    """
     read_config(folder)
     read_tensors(folder / WEIGHTS_NAME)
     if objective:

@@ -2,9 +2,12 @@
 
 What it speaks, as the real client asks it:
 HEAD and GET /{repo}/resolve/{revision}/{file} with ETag and X-Repo-Commit, GET /api/models/{repo} and
-/api/models/{repo}/revision/{revision}, X-Error-Code on 401, 403 and 404.
+/api/models/{repo}/revision/{revision}, X-Error-Code on 401, 403 and 404. For those whose token is in
+`writers` also GET /api/models/{repo}/tree/{revision}, and POST /api/repos/create, /api/validate-yaml and
+/api/models/{repo}/branch|preupload|commit/{revision}.
 """
 
+import base64
 import hashlib
 import json
 import threading
@@ -12,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Files = Mapping[str, bytes]
@@ -56,6 +60,7 @@ class HubServer:
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.gate: threading.Barrier | None = None  # the first requests for "api" wait for each other
         self.released = threading.Event()
+        self.writers: set[str] = set()  # tokens
         handler = type("BoundHandler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -99,10 +104,59 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.hub.log.append(("POST", path, {key.lower(): value for key, value in self.headers.items()}))
+        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.hub.writers:
+            self.send(403)
+        elif path == "/api/repos/create":
+            wanted = json.loads(body)
+            repo_id = f"{wanted.get('organization') or 'me'}/{wanted['name']}"
+            exists = repo_id in self.hub.repositories
+            if not exists:
+                self.hub.create(repo_id, {".gitattributes": b""})
+            self.send_json({"url": f"{self.hub.endpoint}/{repo_id}"}, status=409 if exists else 200)
+        elif path == "/api/validate-yaml":
+            self.send_json({"warnings": [], "errors": []})
+        else:
+            owner, name, action, revision = path.removeprefix("/api/models/").split("/", 3)
+            self.write_to(f"{owner}/{name}", action, revision, body)
+
+    def write_to(self, repo_id: str, action: str, revision: str, body: bytes) -> None:
+        repository = self.hub.repositories[repo_id]
+        if action == "branch":
+            repository.refs.setdefault(revision, repository.refs["main"])
+            self.send_json({})
+        elif action == "preupload":
+            paths = [file["path"] for file in json.loads(body)["files"]]
+            files = [{"path": path, "uploadMode": "regular", "shouldIgnore": False} for path in paths]
+            self.send_json({"files": files})
+        elif action == "commit":
+            files = dict(repository.commits[repository.refs[revision]])
+            for line in map(json.loads, body.splitlines()):
+                if line["key"] == "file":
+                    files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+                elif line["key"] == "deletedFile":
+                    del files[line["value"]["path"]]
+            url = f"{self.hub.endpoint}/{repo_id}"
+            commit = repository.commit(files, ref=revision)
+            self.send_json(
+                {"commitUrl": f"{url}/commit/{commit}", "commitOid": commit, "pullRequestUrl": url}
+            )
+
+    def send_json(self, content: Any, *, status: int = 200) -> None:
+        self.send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.log.append((self.command, path, {key.lower(): value for key, value in self.headers.items()}))
-        if path.startswith("/api/models/"):
+        if "/tree/" in path:
+            repo_id, _, revision = path.removeprefix("/api/models/").partition("/tree/")
+            repository = self.hub.repositories[repo_id]
+            files = repository.commits[repository.refs[revision]]
+            self.send_json([{"type": "file", "path": p, "size": len(files[p]), "oid": "0"} for p in files])
+        elif path.startswith("/api/models/"):
             repo_id, _, revision = path.removeprefix("/api/models/").partition("/revision/")
             self.guarded("api", repo_id, revision or "main", None)
         elif "/resolve/" in path:
@@ -137,8 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.hub.gate is not None:
                 self.hub.gate.wait(timeout=60)
             siblings = [{"rfilename": file} for file in files]
-            body = json.dumps({"id": repo_id, "sha": commit, "siblings": siblings}).encode()
-            return self.send(200, {"Content-Type": "application/json"}, body)
+            return self.send_json({"id": repo_id, "sha": commit, "siblings": siblings})
         if repository.gated:
             return self.send(403, {"X-Error-Code": "GatedRepo"})
         if name not in files:

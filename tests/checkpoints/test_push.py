@@ -7,9 +7,9 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
-from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from stars_hub.checkpoints import push_folder, write_model
+from stars_hub.checkpoints import push_folder, read_tensors, resolve_model, write_model
 from stars_hub.errors import CheckpointError
 from tests.checkpoints.hub_server import HubServer
 
@@ -37,37 +37,45 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         def create_branch(self, repo_id: str, **settings: Any) -> None:
             record.append(("create_branch", {"repo_id": repo_id} | settings))
 
-        def upload_folder(self, **settings: Any) -> SimpleNamespace:
-            record.append(("upload_folder", settings))
+        def list_repo_files(self, repo_id: str, **settings: Any) -> list[str]:
+            record.append(("list_repo_files", {"repo_id": repo_id} | settings))
+            return ["notes.md", "layout.json", "objective.safetensors"]
+
+        def create_commit(self, repo_id: str, **settings: Any) -> SimpleNamespace:
+            record.append(("create_commit", {"repo_id": repo_id} | settings))
             return SimpleNamespace(pr_url="https://huggingface.co/owner/model/discussions/1")
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Recorder)
     return record
 
 
-def uploaded(call: dict[str, Any]) -> set[str]:
-    names = [path.name for path in Path(call["folder_path"]).iterdir()]
-    return set(filter_repo_objects(names, allow_patterns=call["allow_patterns"]))
+def named(call: dict[str, Any], kind: type) -> set[str]:
+    return {operation.path_in_repo for operation in call["operations"] if isinstance(operation, kind)}
 
 
 def test_the_encoder_goes_up_alone(model_folder: Path, calls: Calls) -> None:
     (model_folder / "notes.txt").write_text("private")
     (model_folder / ".env").write_text("secret")
     assert push_folder(model_folder, "model", token="t", private=True) == "https://huggingface.co/owner/model"
-    assert [name for name, _ in calls] == ["HfApi", "create_repo", "upload_folder"]
+    assert [name for name, _ in calls] == ["HfApi", "create_repo", "list_repo_files", "create_commit"]
     assert calls[0][1]["token"] == "t"
     assert calls[1][1] == {"repo_id": "model", "private": True, "exist_ok": True}
-    upload = calls[2][1]
-    assert upload["repo_id"] == "owner/model"
-    assert uploaded(upload) == {"README.md", "config.json", "layout.json", "model.safetensors"}
-    assert upload["delete_patterns"] == ["objective.safetensors"]
-    assert "stars-hub" in upload["commit_message"]
+    commit = calls[-1][1]
+    assert commit["repo_id"] == "owner/model"
+    assert named(commit, CommitOperationAdd) == {
+        "README.md",
+        "config.json",
+        "layout.json",
+        "model.safetensors",
+    }
+    assert named(commit, CommitOperationDelete) == {"objective.safetensors"}
+    assert "stars-hub" in commit["commit_message"]
 
 
 def test_the_objective_goes_up_when_asked_for(model_folder: Path, calls: Calls) -> None:
     push_folder(model_folder, "owner/model", objective=True, commit_message="All of it")
-    assert "objective.safetensors" in uploaded(calls[-1][1])
-    assert calls[-1][1]["delete_patterns"] == []
+    assert "objective.safetensors" in named(calls[-1][1], CommitOperationAdd)
+    assert not named(calls[-1][1], CommitOperationDelete)
     assert calls[-1][1]["commit_message"] == "All of it"
 
 
@@ -81,6 +89,8 @@ def test_a_pull_request(model_folder: Path, calls: Calls) -> None:
     assert push_folder(model_folder, "owner/model", create_pr=True).endswith("/discussions/1")
     assert "create_branch" not in dict(calls)
     assert calls[-1][1]["create_pr"] is True
+    with pytest.raises(CheckpointError, match="create_pr or revision, not both"):
+        push_folder(model_folder, "owner/model", create_pr=True, revision="v2")
 
 
 def test_the_client_takes_these_arguments(model_folder: Path, calls: Calls) -> None:
@@ -118,3 +128,20 @@ def test_a_failure_is_one_clear_error(hub: HubServer, tmp_path: Path, server: st
 def test_an_impossible_name(hub: HubServer, model_folder: Path) -> None:
     with pytest.raises(CheckpointError, match="not pushed: 'a/b/c' is no repository id"):
         push_folder(model_folder, "a/b/c", token="right")
+
+
+def test_what_was_pushed_is_what_comes_down(
+    hub: HubServer, model_folder: Path, cache: Path, tensors: dict[str, torch.Tensor]
+) -> None:
+    hub.writers.add("right")
+    push_folder(model_folder, "owner/model", token="right", objective=True)
+    push_folder(model_folder, "owner/model", token="right")
+    repository = hub.repositories["owner/model"]
+    assert len(repository.commits) == 3  # the Hub's own first one, and one for each push
+    assert set(repository.commits[repository.refs["main"]]) == {
+        ".gitattributes", "README.md", "config.json", "layout.json", "model.safetensors",
+    }  # fmt: skip
+    push_folder(model_folder, "owner/model", token="right", revision="v2", objective=True)
+    found = resolve_model("owner/model", revision="v2", cache_dir=cache, objective=True)
+    assert (found / "objective.safetensors").is_file()
+    assert read_tensors(found / "model.safetensors").keys() == tensors.keys()

@@ -9,6 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.checkpoints.conftest import client_session, hub
+
+__all__ = ["client_session", "hub"]
+
 State = dict[str, Tensor]
 
 

@@ -1,0 +1,63 @@
+"""k-NN: the protocol that trains nothing, and so says most of the features themselves.
+
+Reference: STARS (arXiv 2407.10935) section 4.3.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from stars_hub.errors import ConfigError
+from stars_hub.neighbours import knn_predict
+
+PAPER_KS = (1, 2, 5, 10)
+
+
+def knn_classify(queries: Any, bank: Any, labels: Any, *, ks: Iterable[int] = PAPER_KS) -> dict[int, Any]:
+    """Predict each query's class by the plain vote of its nearest neighbours in cosine similarity.
+
+    What scikit-learn's `KNeighborsClassifier(k)` predicts for features of length 1, ties of votes included:
+    the smallest label wins. Which of several equally near neighbours counts as the k-th is arbitrary in both.
+    A chunk of queries is compared at a time, so memory does not grow with their number.
+
+    Args:
+        queries: (Q, D), array or tensor, of any length but 0.
+        bank: (B, D), features of known class.
+        labels: (B,) whole numbers from 0.
+        ks: numbers of neighbours, each of which gives predictions.
+
+    Returns:
+        For each k the predictions (Q,) int64, arrays or tensors as the queries are.
+
+    Raises:
+        ConfigError: shapes that do not fit, features that are not finite, labels below 0, or a k below 1 or
+            above B.
+
+    >>> knn_classify(np.eye(2), np.array([[2.0, 1.0], [0.0, 5.0]]), [7, 3], ks=[1])
+    {1: array([7, 3])}
+    """
+    asked, known = _features("queries", queries), _features("bank", bank)
+    classes = torch.as_tensor(labels, device=known.device)
+    if asked.shape[1] != known.shape[1] or classes.shape != known.shape[:1]:
+        raise ConfigError(
+            "expected queries (Q, D), bank (B, D) and labels (B,), got "
+            f"{tuple(asked.shape)}, {tuple(known.shape)} and {tuple(classes.shape)}"
+        )
+    if classes.is_floating_point() or (len(classes) and classes.min() < 0):
+        raise ConfigError("labels must be whole numbers from 0; leave recordings without a label out")
+    found = knn_predict(asked, known, classes.long(), ks=ks)
+    if isinstance(queries, torch.Tensor):
+        return dict(found)
+    return {k: predictions.cpu().numpy() for k, predictions in found.items()}
+
+
+def _features(what: str, given: Any) -> torch.Tensor:
+    features = torch.as_tensor(given if isinstance(given, torch.Tensor) else np.asarray(given))
+    if features.ndim != 2:
+        raise ConfigError(f"{what} must be features (N, D), got shape {tuple(features.shape)}")
+    features = features if features.dtype == torch.float64 else features.float()
+    if not torch.isfinite(features.sum()):
+        raise ConfigError(f"{what}: features are NaN or infinite")
+    return features
