@@ -1,4 +1,4 @@
-"""Figures drawn as SVG by hand, for pages: they need no package and take the page's colours, light or dark."""
+"""Figures drawn as SVG by hand, for pages: they need no package and take the page's colours."""
 
 import math
 
@@ -45,7 +45,9 @@ def confusion_svg(counts: np.ndarray, label_names: list[str]) -> Html:
     frame = element("rect", x=0, y=0, width=side, height=side, class_="axis")
     names = [
         element("text", "predicted →", x=margin + side, y=12, text_anchor="end", font_size=12, class_="soft"),
-        element("text", "true ↓", x=margin - 6, y=margin - 10, text_anchor="end", font_size=12, class_="soft"),
+        element(
+            "text", "true ↓", x=margin - 6, y=margin - 10, text_anchor="end", font_size=12, class_="soft"
+        ),
     ]
     grid = element("g", frame, *cells, transform=f"translate({margin:.0f} {margin:.0f})")
     return _svg(
@@ -88,7 +90,10 @@ def _shades(shares: np.ndarray, cell: int) -> list[Html]:
     level = np.ceil(shares * _LEVELS).astype(int)
     drawn = []
     for step in range(1, _LEVELS + 1):
-        for kind, wanted in (("hit", np.eye(len(shares), dtype=bool)), ("miss", ~np.eye(len(shares), dtype=bool))):
+        for kind, wanted in (
+            ("hit", np.eye(len(shares), dtype=bool)),
+            ("miss", ~np.eye(len(shares), dtype=bool)),
+        ):
             places = np.argwhere((level == step) & wanted)
             path = "".join(f"M{j * cell} {i * cell}h{cell}v{cell}h-{cell}z" for i, j in places)
             if path:
@@ -146,8 +151,18 @@ def lines_svg(name: str, values: list[float]) -> Html:
             for value, y in {high: float(np.min(ys)), low: float(np.max(ys))}.items()
         ),
         element("text", "1", x=f"{xs[0]:.0f}", y=height - 10, text_anchor="middle", font_size=11),
-        element("text", f"{len(values)}", x=f"{xs[-1]:.0f}", y=height - 10, text_anchor="middle", font_size=11),
-        element("text", "epoch", x=(left + width) / 2, y=height - 6, text_anchor="middle", font_size=11, class_="soft"),
+        element(
+            "text", f"{len(values)}", x=f"{xs[-1]:.0f}", y=height - 10, text_anchor="middle", font_size=11
+        ),
+        element(
+            "text",
+            "epoch",
+            x=(left + width) / 2,
+            y=height - 6,
+            text_anchor="middle",
+            font_size=11,
+            class_="soft",
+        ),
     ]
     line = element("path", d=path, fill="none", stroke="var(--c0)", stroke_width=2)
     points = element("g", *dots, fill="var(--c0)") if len(values) <= 30 else None

@@ -45,7 +45,11 @@ def choose_samples(
 
 
 def embed(
-    features: npt.ArrayLike, *, method: Literal["tsne", "pca"] = "tsne", perplexity: float = 30.0, seed: int = 42
+    features: npt.ArrayLike,
+    *,
+    method: Literal["tsne", "pca"] = "tsne",
+    perplexity: float = 30.0,
+    seed: int = 42,
 ) -> np.ndarray:
     """Bring features (N, D) to the plane (N, 2).
 

@@ -1,4 +1,4 @@
-"""Web pages that stand alone: markup that cannot forget to escape, and a page without anything from outside."""
+"""Web pages that stand alone: markup that cannot forget to escape, pages that load nothing."""
 
 import base64
 import hashlib
@@ -7,7 +7,8 @@ import json
 from importlib.resources import files
 from typing import Any
 
-_CHILDLESS = {"path", "rect", "circle", "line", "meta", "br"}
+_VOID = {"meta", "br", "input"}
+_SHAPES = {"path", "rect", "circle"}  # of SVG; written with a slash where empty
 
 
 class Html(str):
@@ -27,8 +28,8 @@ def element(name: str, /, *children: "str | None", **attributes: Any) -> Html:
         '<p class="note">1 &lt; 2<br></p>'
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
-    if name in _CHILDLESS and not children:
-        return Html(f"<{name}{written}>" if name in ("meta", "br") else f"<{name}{written}/>")
+    if not children and name in _VOID | _SHAPES:
+        return Html(f"<{name}{written}{'/' if name in _SHAPES else ''}>")
     return Html(f"<{name}{written}>{join(*children)}</{name}>")
 
 
@@ -93,4 +94,4 @@ def _attribute(key: str, value: Any) -> str:
 
 
 def _part(name: str) -> str:
-    return files("stars_hub.evaluation").joinpath("page", name).read_text(encoding="utf-8")
+    return files("stars_hub.evaluation").joinpath("page").joinpath(name).read_text(encoding="utf-8")

@@ -39,7 +39,9 @@ def to_view(joints: np.ndarray, layout: str | SkeletonLayout) -> np.ndarray:
         raise LayoutError(
             f"expected joints (T, M, {layout.num_joints}, 3) of layout {layout.name!r}, got {joints.shape}"
         )
-    points = turn_axes(joints, layout, get_layout("ntu25")) * np.float32([-1, 1, -1])  # ntu25: x to the left
+    points = turn_axes(joints, layout, get_layout("ntu25")) * np.array(
+        [-1, 1, -1], dtype=np.float32
+    )  # x to the right
     return np.where(present(joints)[..., None, None], points, np.nan).astype(np.float32)
 
 
@@ -144,7 +146,7 @@ def legend() -> Html:
     """What the colours and joints of the skeletons mean."""
     return element(
         "p",
-        element("span", "left side of the body: filled joints", class_="side-left"),
+        element("span", "Left side of the body: filled joints", class_="side-left"),
         ", ",
         element("span", "right side: open joints", class_="side-right"),
         ". Drag a figure, or use the arrow keys on it, to turn it.",

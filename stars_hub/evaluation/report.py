@@ -32,7 +32,7 @@ def write_report(
     num_recordings: int = 12,
     seed: int = 0,
 ) -> Path:
-    """Write a report as one HTML file of less than 10 MB: no network, no other file, light and dark, printable.
+    """Write a report as one HTML file of less than 10 MB that loads nothing else; for screen and print.
 
     It shows the results, what was evaluated and how, the accuracy of each class, the confusion matrix, the
     pairs most often confused and the training curves; with `features` a map of them, with `recordings` and
@@ -63,8 +63,10 @@ def write_report(
     title = title or f"{report_results.protocol_name(first)} of {first.provenance.get('model', 'features')}"
     stage = Stage()
     moving = join(
-        recordings and report_motions.samples(stage, recordings, first, count=num_recordings, seed=seed),
-        neighbours and report_motions.neighbours(stage, neighbours),
+        report_motions.samples(stage, recordings, first, count=num_recordings, seed=seed)
+        if recordings is not None
+        else None,
+        report_motions.neighbours(stage, neighbours) if neighbours is not None else None,
     )
     body = join(
         element("h1", title),

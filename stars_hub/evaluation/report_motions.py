@@ -48,7 +48,7 @@ def neighbours(stage: Stage, found: Neighbours) -> Html | None:
             figures.append(stage.show(near.joints, found.bank.layout, fps=found.bank.fps, caption=caption))
         rows.append(element("div", shown, gallery(figures), class_="query"))
     told = (
-        f"Queries drawn at random, each beside the {found.nearest.shape[1]} most similar of {len(found.bank)} "
+        f"Drawn at random, each beside the {found.nearest.shape[1]} most similar of {len(found.bank)} "
         "recordings. A dashed frame marks one of another class."
     )
     return join(element("h3", "Nearest neighbours"), element("p", told, class_="note"), *rows)

@@ -36,7 +36,9 @@ def results(evaluations: list[Evaluation]) -> Html:
         [name, *(_number(each.metrics.get(name)) for each in evaluations)] for name in names
     ]
     heads = ["", *(_heading(each, evaluations) for each in evaluations)]
-    counted = [" and ".join(f"{value} {name}" for name, value in _counts(each).items()) for each in evaluations]
+    counted = [
+        " and ".join(f"{value} {name}" for name, value in _counts(each).items()) for each in evaluations
+    ]
     told = "; ".join(dict.fromkeys(filter(None, counted)))
     return join(
         element("h2", "Results"),
@@ -92,7 +94,9 @@ def _classes(evaluation: Evaluation) -> Html:
     counts = dict(zip(evaluation.label_names, totals.tolist(), strict=True))
     items = []
     for name, percent in sorted(evaluation.per_class().items(), key=lambda item: item[1]):
-        bar = element("span", element("span", style=f"width:{percent:.1f}%"), class_="bar", aria_hidden="true")
+        bar = element(
+            "span", element("span", style=f"width:{percent:.1f}%"), class_="bar", aria_hidden="true"
+        )
         cells = [
             element("span", name),
             bar,

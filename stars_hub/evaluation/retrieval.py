@@ -31,7 +31,9 @@ class Neighbours:
     def __post_init__(self) -> None:
         shapes = self.nearest.shape, self.similarity.shape
         if len(self.queries) != len(self.nearest) or shapes[0] != shapes[1] or len(shapes[0]) != 2:
-            raise ConfigError(f"expected (Q, k) for {len(self.queries)} queries, got {shapes[0]} and {shapes[1]}")
+            raise ConfigError(
+                f"expected (Q, k) for {len(self.queries)} queries, got {shapes[0]} and {shapes[1]}"
+            )
         if self.nearest.size and not 0 <= self.nearest.min() <= self.nearest.max() < len(self.bank):
             raise ConfigError(f"nearest must be indices into the {len(self.bank)} recordings of the bank")
 
