@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         read_sequences,
         register_layout,
     )
-    from stars_hub.training import PretrainConfig, TuneConfig, pretrain, tune
+    from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig, finetune, pretrain, tune
 
 _ROOMS = {
     "checkpoints": ("list_models",),
@@ -46,13 +46,14 @@ _ROOMS = {
         "read_sequences",
         "register_layout",
     ),
-    "training": ("PretrainConfig", "TuneConfig", "pretrain", "tune"),
+    "training": ("FinetuneConfig", "PretrainConfig", "TuneConfig", "finetune", "pretrain", "tune"),
 }
 
 __all__ = [
     "MAMP",
     "NNCLR",
     "EncoderConfig",
+    "FinetuneConfig",
     "PretrainConfig",
     "STARSEncoder",
     "SkeletonLayout",
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "convert_checkpoint",
     "convert_layout",
+    "finetune",
     "get_layout",
     "knn_classify",
     "layout_names",

@@ -86,7 +86,7 @@ def global_mean(total: Tensor, count: Tensor | int) -> Tensor:
 
     Args:
         total: (), this process's sum.
-        count: over how many things, here.
+        count: over how many things, here, or what they weigh.
 
     Returns:
         (), the same value on every process, 0 where nobody has anything to count. Its gradient is that of
@@ -95,12 +95,16 @@ def global_mean(total: Tensor, count: Tensor | int) -> Tensor:
     """
     counted = torch.as_tensor(count, device=total.device).to(total.dtype)
     if world_size() == 1:
-        return total / counted.clamp(min=1)
+        return total / _at_least_something(counted)
     totals = torch.stack([total.detach(), counted])
     dist.all_reduce(totals)
-    everything, everybody = totals[0], totals[1].clamp(min=1)
+    everything, everybody = totals[0], _at_least_something(totals[1])
     share = total * world_size() / everybody
     return share + (everything / everybody - share).detach()
+
+
+def _at_least_something(count: Tensor) -> Tensor:
+    return count.masked_fill(count == 0, 1)
 
 
 class BatchNorm1d(nn.BatchNorm1d):

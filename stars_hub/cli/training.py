@@ -1,4 +1,4 @@
-"""The two stages of training: pretrain and tune."""
+"""Training: pretrain and tune an encoder, finetune a classifier."""
 
 from functools import partial
 from typing import Any
@@ -14,9 +14,22 @@ def _train(stage: str, recipe: str, dry_run: bool, options: dict[str, Any]) -> N
     from stars_hub.training.options import config_from_options
     from stars_hub.training.plan import plan
 
-    make = partial(recipes.pretrain_recipe if stage == "pretrain" else recipes.tune_recipe, recipe)
-    config: Any = config_from_options(make, options)
-    click.echo(plan(config) if dry_run else f"{getattr(training, stage)(config).last}: the model")
+    make = partial(getattr(recipes, f"{stage}_recipe"), recipe)
+    config: Any = config_from_options(_kind(stage), make, options)
+    if dry_run:
+        click.echo(plan(config))
+        return
+    result = getattr(training, stage)(config)
+    click.echo(f"{result.last}: the model")
+    if result.best is not None:
+        click.echo(f"{result.best}: that of the epoch with the highest accuracy")
+
+
+def _kind(stage: str) -> Any:
+    """The configuration's class."""
+    from stars_hub import training
+
+    return getattr(training, f"{stage.capitalize()}Config")
 
 
 class _TrainingCommand(click.Command):
@@ -27,11 +40,9 @@ class _TrainingCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         if not getattr(self, "complete", False):
-            from stars_hub import training
             from stars_hub.training.options import config_options
 
-            kind = training.PretrainConfig if self.name == "pretrain" else training.TuneConfig
-            self.params += click.command()(config_options(kind)(lambda: None)).params
+            self.params += click.command()(config_options(_kind(self.name or ""))(lambda: None)).params
             self.complete = True
         return super().get_params(ctx)
 
@@ -58,3 +69,16 @@ def pretrain(recipe: str, dry_run: bool, **options: Any) -> None:
 def tune(recipe: str, dry_run: bool, **options: Any) -> None:
     """Tune a pretrained model by nearest-neighbour contrast; resumes what was interrupted."""
     _train("tune", recipe, dry_run, options)
+
+
+@main.command(cls=_TrainingCommand)
+@click.option(
+    "--recipe",
+    default="small-data",
+    show_default=True,
+    help="ntu60, ntu120, pku or small-data; with -scratch for a new encoder instead of a model.",
+)
+@_DRY_RUN
+def finetune(recipe: str, dry_run: bool, **options: Any) -> None:
+    """Train a classifier with labels, from a model or from scratch; resumes what was interrupted."""
+    _train("finetune", recipe, dry_run, options)

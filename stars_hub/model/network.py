@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from stars_hub.errors import SequenceError
 from stars_hub.model.config import EncoderConfig
-from stars_hub.model.layers import Block, init_linear
+from stars_hub.model.layers import Block, DropPath, init_linear
 from stars_hub.model.persons import distinct_rows
 
 # A processor is faster on a few rows at a time, whose activations stay in its cache.
@@ -36,6 +36,7 @@ class SkeletonTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.grad_checkpointing = False
+        self.drop_path_rate = config.drop_path_rate
         dim = config.embed_dim
         self.patch_embed = nn.Linear(config.patch_dim, dim)
         self.temp_embed = nn.Parameter(torch.empty(1, config.num_frame_patches, 1, dim))
@@ -121,12 +122,22 @@ class SkeletonTransformer(nn.Module):
         """Trade time for memory in training: recompute each block's activations when going backward."""
         self.grad_checkpointing = enable
 
+    def set_drop_path_rate(self, rate: float) -> None:
+        """Train with another stochastic depth, growing linearly from 0 at the first block to `rate`.
+
+        The configuration keeps its own: this is a setting of a run, which no saved model carries on.
+        """
+        self.drop_path_rate = rate
+        paths = [module for module in self.blocks.modules() if isinstance(module, DropPath)]
+        for path, part in zip(paths, torch.linspace(0, rate, len(paths)).tolist(), strict=True):
+            path.drop_rate = part
+
     def _person_rows(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The rows (R, C, T, V) to encode, and for each person (N·M,) the row that stands for it."""
         self.check_input(x)
         rows = rearrange(x, "n c t v m -> (n m) c t v")
         config = self.config
-        random = self.training and max(config.drop_rate, config.attn_drop_rate, config.drop_path_rate) > 0
+        random = self.training and max(config.drop_rate, config.attn_drop_rate, self.drop_path_rate) > 0
         # A gradient with respect to the input is every person's own, so then nobody stands for another.
         if random or len(rows) == 0 or (x.requires_grad and torch.is_grad_enabled()):
             return rows, torch.arange(len(rows), device=x.device)

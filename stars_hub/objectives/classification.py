@@ -72,6 +72,17 @@ class Classification(Objective):
             else JointHead(config, len(names), hidden_dim=hidden_dim, drop_rate=head_drop_rate)
         )
 
+    def train(self, mode: bool = True) -> "Classification":
+        """Switch the mode; an encoder of which nothing is trained stays in evaluation, without dropout."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.encoder.parameters()):
+            self.encoder.eval()
+        return self
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Trade time for memory: recompute the encoder's activations when going backward."""
+        self.encoder.set_grad_checkpointing(enable)
+
     def forward(self, x: Tensor) -> Tensor:
         """Score every class.
 

@@ -5,27 +5,21 @@ Each field carries a line of help in its metadata; the command line's options ar
 """
 
 import dataclasses
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
+from stars_hub.training.fields import checked, option
 
 _PAPER = EncoderConfig()
 _ConfigT = TypeVar("_ConfigT", bound="TrainConfig")
 
 
-def option(default: Any, help: str, *, free: bool = False, least: float | None = None) -> Any:
-    """A field: its default, a line of help, whether it is `free`, and the least value it may have."""
-    return dataclasses.field(default=default, metadata={"help": help, "free": free, "least": least})
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What all training runs have in common; `PretrainConfig` and `TuneConfig` say what a stage adds.
+    """What all training runs have in common; the classes made of it say what a stage adds.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -74,6 +68,7 @@ class TrainConfig:
     ema_decay: float = option(0.0, "Save and monitor a moving average of the weights, if above 0.", least=0)
 
     monitor_every: int = option(1, "Epochs between looks at k-NN accuracy; 0: never.", least=0)
+    patience: int = option(0, "Stop after so many epochs without a better look; 0: never.", least=0)
     monitor_data: tuple[str, ...] = option((), "Labelled stores to monitor on; those of data, if not given.")
     monitor_fraction: float = option(0.2, "Part of the training subjects that monitoring asks about.")
     monitor_subjects: tuple[str, ...] = option((), "These subjects instead of a part drawn by the seed.")
@@ -86,7 +81,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = _checked(field.name, getattr(self, field.name), field.type)
+            value = checked(field.name, getattr(self, field.name), field.type)
             object.__setattr__(self, field.name, value)
             least = field.metadata.get("least")
             if least is not None and value is not None and value < least:
@@ -102,6 +97,8 @@ class TrainConfig:
             raise ConfigError("ema_decay must lie in [0, 1) and monitor_fraction in (0, 1)")
         if self.clip != "none" and not self.clip_norm > 0:
             raise ConfigError(f"clip_norm must be above 0, got {self.clip_norm}")
+        if self.patience and not self.monitor_every:
+            raise ConfigError("patience needs looks at the accuracy: monitor_every must be above 0")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, the encoder's among them as a dictionary of their own, ready for JSON."""
@@ -187,13 +184,72 @@ class TuneConfig(TrainConfig):
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig(TrainConfig):
+    """Training for classification, with labels; the defaults are the paper's.
+
+    The recordings of some subjects are kept out of training, to choose the epoch whose model is `best`
+    (`monitor_subjects`, or the part `monitor_fraction` of all subjects; all of `monitor_data`, if given);
+    with `monitor_every=0` all are trained on, as in the paper.
+
+    Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
+    """
+
+    model: str = option("", "Model to fine-tune: a folder, a Hub id or a bundled name; none: from scratch.")
+    encoder: EncoderConfig = option(_PAPER, "Size of a new encoder.")  # noqa: RUF009
+    head: Literal["joints", "linear"] = option("joints", "Keep the joints apart, or take the pooled feature.")
+    hidden_dim: int = option(2048, "Width within the head of joints.", least=1)
+    head_drop_rate: float = option(0.3, "Dropout of the tokens that the head of joints sees.", least=0)
+    drop_path_rate: float = option(0.3, "Stochastic depth of the last block, from 0 at the first.", least=0)
+    label_smoothing: float = option(0.1, "Share of the target that is spread over all classes.", least=0)
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "balanced: every class counts as much, however many recordings it has."
+    )
+    trainable_blocks: int | None = option(
+        None,
+        "Blocks that are trained, from the top; 0: the head alone; all of the encoder, if not given.",
+        least=0,
+    )
+    fraction: float = option(1.0, "Part of the labelled recordings to train on, by class: semi-supervised.")
+    subset_seed: int = option(0, "Of the choice of this part.", least=0)
+
+    epochs: int = option(100, "Passes over the data.", least=1)
+    batch_size: int = option(48, "Samples of an optimizer step, over all processes.", least=2)
+    lr: float = option(3e-4, "Highest learning rate.")
+    min_lr: float | None = option(1e-5, "Learning rate at the end of the cosine; none: constant.")
+    warmup_epochs: float = option(5.0, "Epochs of linear warm-up.", least=0)
+    layer_decay: float = option(0.8, "Factor of the learning rate from one block down to the next.")
+    beta2: float = option(0.999, "AdamW's decay of the mean squared gradient.", least=0)
+    crop: tuple[float, float] = option(
+        (0.5, 1.0), "Part of the frames taken at random, low to high; if equal, the part in the middle."
+    )
+    rotation: float = option(0.3, "Largest random rotation about each axis, in radians.", least=0)
+    monitor_every: int = option(1, "Epochs between looks at validation accuracy; 0: never.", least=0)
+    monitor_held_out: bool = option(True, "Do not train on the recordings that validation asks about.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("head_drop_rate", "drop_path_rate", "label_smoothing"):
+            if not getattr(self, name) < 1:
+                raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"fraction must lie in (0, 1], got {self.fraction}")
+        if not self.monitor_held_out:
+            raise ConfigError(
+                "accuracy on what was trained on chooses no model: keep monitor_held_out, or train on all "
+                "recordings without validation, monitor_every=0"
+            )
+
+
 def differing_fields(config: TrainConfig, saved: Mapping[str, Any]) -> list[str]:
     """The fields, but for `free` ones, in which a saved configuration is another; each as one phrase."""
     now = _plain(config.to_dict())
+    # A run of an earlier version lacks fields that came later: it ran as their defaults do.
+    then = {field.name: saved.get(field.name, _plain(field.default)) for field in dataclasses.fields(config)}
     return [
-        f"{field.name} (there {saved.get(field.name)!r}, here {now[field.name]!r})"
+        f"{field.name} (there {then[field.name]!r}, here {now[field.name]!r})"
         for field in dataclasses.fields(config)
-        if not field.metadata["free"] and now[field.name] != saved.get(field.name)
+        if not field.metadata["free"] and now[field.name] != then[field.name]
     ]
 
 
@@ -202,27 +258,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _checked(name: str, value: Any, annotation: Any) -> Any:
-    """The value in its field's type, lists as tuples and whole numbers as floats where these are wanted."""
-    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in parts:
-            return None
-        return _checked(name, value, next(part for part in parts if part is not type(None)))
-    if origin is Literal:
-        if value not in parts:
-            raise ConfigError(f"{name} must be one of {', '.join(map(str, parts))}, got {value!r}")
-        return value
-    if origin is tuple:
-        values = (value,) if isinstance(value, str) else tuple(value)
-        if parts[-1] is not Ellipsis and len(values) != len(parts):
-            raise ConfigError(f"{name} takes {len(parts)} values, got {value!r}")
-        return tuple(_checked(name, str(item) if parts[0] is str else item, parts[0]) for item in values)
-    if annotation is str and hasattr(value, "__fspath__"):
-        return str(value)
-    accepted = (int, float) if annotation is float else annotation
-    if not isinstance(value, accepted) or (isinstance(value, bool) and annotation is not bool):
-        raise ConfigError(f"{name} must be of type {annotation.__name__}, got {value!r}")
-    return float(value) if annotation is float else value

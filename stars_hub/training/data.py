@@ -1,4 +1,4 @@
-"""Which recordings a run trains on, and which of them it asks about to watch k-NN accuracy."""
+"""Which recordings a run trains on, and which of them it asks about to watch the accuracy."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training.config import TrainConfig
+from stars_hub.training.config import FinetuneConfig, TrainConfig
+from stars_hub.training.subset import stratified_subset
 from stars_hub.transforms.keyed import keyed_order
 
 
@@ -17,8 +18,9 @@ class TrainData(NamedTuple):
 
     Attributes:
         train: what is trained on; a sample's id is its index here.
-        bank: recordings of known class, or None if nothing is monitored.
-        queries: recordings, of other subjects, whose class is asked for.
+        bank: recordings of known class for k-NN, or None.
+        queries: recordings whose class is asked for, of other subjects than the bank's, or None if
+            nothing is monitored.
     """
 
     train: SkeletonStore
@@ -55,6 +57,40 @@ def open_data(config: TrainConfig) -> TrainData:
     if config.monitor_held_out:
         train = train.select(~np.isin(_keys(train), _keys(queries)))
     return TrainData(train, bank, queries)
+
+
+def open_labelled_data(config: FinetuneConfig) -> TrainData:
+    """Open a run's stores for classification: what is trained on, and the recordings for validation.
+
+    Recordings without a label are left out. Of `config.fraction`, the part is drawn after those for
+    validation were set apart.
+
+    Raises:
+        ConfigError: no data was named, no recording has a label, or there is nothing to validate on where
+            that was asked for.
+        StoreError: a store cannot be opened or does not know the split.
+    """
+    if not config.data:
+        raise ConfigError("data must name at least one skeleton store")
+    store = _labelled(_chosen(_open(config.data), config), config.data)
+    validation = _validation(store, config) if config.monitor_every else None
+    if validation is None:
+        if config.patience or config.monitor_data or config.monitor_subjects:
+            raise ConfigError("validation needs labelled recordings of at least two subjects")
+        train = store
+    else:
+        train = store.select(~np.isin(_keys(store), _keys(validation)))
+    if config.fraction < 1:
+        train = train.select(stratified_subset(train.labels, config.fraction, seed=config.subset_seed))
+    return TrainData(train, queries=validation)
+
+
+def class_names(store: SkeletonStore, *others: SkeletonStore | None) -> list[str]:
+    """The name of each class; numbers as text, over all stores, where the first names none."""
+    if store.label_names is not None:
+        return list(store.label_names)
+    largest = max(int(other.labels.max(initial=-1)) for other in (store, *others) if other is not None)
+    return [str(number) for number in range(largest + 1)]
 
 
 def check_layout(layout: SkeletonLayout, encoder: EncoderConfig) -> None:
@@ -99,6 +135,28 @@ def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | 
         return None, None
     asked = np.isin(subjects, chosen)
     return store.select(np.isin(subjects, known) & ~asked), store.select(asked)
+
+
+def _labelled(store: SkeletonStore, folders: tuple[str, ...]) -> SkeletonStore:
+    labelled = store.select(store.labels >= 0)
+    if not len(labelled):
+        raise ConfigError(f"none of {len(store)} recordings of {', '.join(folders)} has a label")
+    return labelled
+
+
+def _validation(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore | None:
+    """Recordings to validate on: of some subjects, or all of another store."""
+    if not config.monitor_data:
+        return _divide(store, config)[1]
+    other = _labelled(_open(config.monitor_data), config.monitor_data)
+    if config.monitor_subjects:
+        other = other.select(np.isin(other.subjects.astype(str), config.monitor_subjects))
+    ours, theirs = class_names(store), class_names(other)
+    if ours[: len(theirs)] != theirs:
+        raise ConfigError(
+            f"monitor_data must have the classes of data, {', '.join(ours)}; it has {', '.join(theirs)}"
+        )
+    return other if len(other) else None
 
 
 def _keys(store: SkeletonStore) -> np.ndarray:

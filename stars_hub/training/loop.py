@@ -1,4 +1,4 @@
-"""The loop that all training shares: epochs of steps, a look at k-NN after each, and checkpoints.
+"""The loop that all training shares: epochs of steps, a look at the accuracy after each, and checkpoints.
 
 A run may be killed at any moment. What an epoch leaves is written in this order: its line in metrics.jsonl,
 the model folder `best`, the state that a resumed run starts from, the model folder `last`. Whatever is cut
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from stars_hub.checkpoints import ModelCard
 from stars_hub.distributed import all_gather, is_main
 from stars_hub.errors import NotFiniteError
+from stars_hub.training.config import TrainConfig
 from stars_hub.training.data import TrainData
 from stars_hub.training.processes import EXIT_CODE, StopRequest, barrier, processes, stop_request
 from stars_hub.training.run import RunFolder, TrainResult
@@ -49,11 +50,20 @@ def train(stage: Stage[Any], data: TrainData) -> TrainResult:
 def train_in(run: RunFolder, session: Session, *, stop: StopRequest) -> TrainResult:
     """Go on from the folder's state to the end."""
     progress = resume(run, session)
-    while progress.epoch < session.config.epochs:
+    while not is_finished(session.config, progress):
         train_epoch(run, session, progress, stop=stop)
         progress = finish_epoch(run, session, progress)
     barrier(session.device)  # only now has the main process written everything
     return TrainResult(run.folder, run.last, run.best if run.best.exists() else None, run.history())
+
+
+def is_finished(config: TrainConfig, progress: Progress) -> bool:
+    """Whether all epochs are done, or the accuracy has not risen for too long.
+
+    The saved progress alone decides, so that a run that was interrupted stops where it would have.
+    """
+    waited = progress.epoch - progress.best_epoch
+    return progress.epoch >= config.epochs or 0 < config.patience <= waited
 
 
 def resume(run: RunFolder, session: Session) -> Progress:
@@ -72,9 +82,7 @@ def resume(run: RunFolder, session: Session) -> Progress:
     run.rewind(progress.epoch)
     if run.writes:
         session.saved.save_pretrained(run.last, card=_card(session))
-    run.say(
-        f"{run.folder}: {'finished' if progress.epoch == config.epochs else 'resumed'}, {_place(progress)}"
-    )
+    run.say(f"{run.folder}: {'finished' if is_finished(config, progress) else 'resumed'}, {_place(progress)}")
     return progress
 
 
@@ -132,17 +140,18 @@ def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> Progre
         "lr": session.schedule(epoch - 1 / session.steps_per_epoch),
         "seconds": round(progress.seconds, 3),
     }
-    if config.monitor_every and (epoch % config.monitor_every == 0 or epoch == config.epochs):
-        metrics |= session.evaluate()
-    run.record(metrics)
-    accuracies = [value for name, value in metrics.items() if name.startswith("knn_")]
-    best = progress.best
-    if accuracies and (best is None or max(accuracies) > best):
-        best = max(accuracies)
+    looks = config.monitor_every and (epoch % config.monitor_every == 0 or epoch == config.epochs)
+    accuracies = session.evaluate() if looks else {}
+    run.record(metrics | accuracies)
+    best, best_epoch = progress.best, progress.best_epoch
+    if accuracies and (best is None or max(accuracies.values()) > best):
+        best, best_epoch = max(accuracies.values()), epoch
         if run.writes:
             session.saved.save_pretrained(run.best, card=_card(session))
-    progress = Progress(epoch=epoch, best=best)
+    progress = Progress(epoch=epoch, best=best, best_epoch=best_epoch)
     save(run, session, progress)
+    if epoch < config.epochs and is_finished(config, progress):
+        run.say(f"stopped after epoch {epoch}: no better accuracy since epoch {best_epoch}")
     return progress
 
 

@@ -1,12 +1,13 @@
-"""k-NN accuracy while training goes on: how well features of some subjects find others' actions."""
+"""Accuracy while training goes on: of k-NN among features, or of a classifier's own logits."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stars_hub.distributed import all_gather, rank, world_size
+from stars_hub.distributed import all_gather, all_sum, rank, world_size
 from stars_hub.model.config import EncoderConfig
 from stars_hub.neighbours import knn_predict
 from stars_hub.skeletons.store import SkeletonStore
@@ -20,8 +21,8 @@ _TEMPERATURE = 0.1
 Describe = Callable[[Tensor], Tensor]
 
 
-class Monitor:
-    """Weighted k-NN of the monitored recordings; processes share the work.
+class Monitor(ABC):
+    """A look at a model between epochs, on recordings that were set apart; processes share the work.
 
     Args:
         data: bank and queries; without them there is nothing to monitor.
@@ -32,39 +33,23 @@ class Monitor:
     def __init__(self, data: TrainData, encoder: EncoderConfig, *, batch_size: int) -> None:
         self.data, self.encoder, self.batch_size = data, encoder, batch_size
 
-    @torch.no_grad()
+    @property
+    @abstractmethod
+    def summary(self) -> str | None:
+        """What is looked at, or None if there is nothing."""
+
+    @abstractmethod
     def __call__(self, describe: Describe, *, device: torch.device, dtype: torch.dtype) -> dict[str, float]:
-        """Measure accuracy in percent for each number of neighbours that fits, by its name in the metrics.
+        """Measure accuracies in percent, by their names in the metrics; none where there is nothing to ask.
 
         Args:
-            describe: (N, C, T, V, M) -> features (N, D), in evaluation mode.
+            describe: (N, C, T, V, M) -> features or logits (N, D), in evaluation mode.
             device: where it computes.
             dtype: of its input.
         """
-        if self.data.bank is None or self.data.queries is None:
-            return {}
-        bank, labels = self._features(self.data.bank, describe, device, dtype)
-        queries, truth = self._features(self.data.queries, describe, device, dtype)
-        ks = [k for k in NUM_NEIGHBOURS if k <= len(bank)] or [1]
-        predictions = knn_predict(queries, bank, labels, ks=ks, temperature=_TEMPERATURE)
-        return {f"knn_{k}": 100 * (found == truth).double().mean().item() for k, found in predictions.items()}
 
-    def _features(
-        self, store: SkeletonStore, describe: Describe, device: torch.device, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
-        batches = [
-            (describe(batch.x.to(device, dtype)), batch.labels.to(device), batch.ids.to(device))
-            for batch in self._loader(store)
-        ]
-        empty = torch.empty(0, dtype=torch.int64, device=device)
-        batches = batches or [
-            (torch.empty(0, self.encoder.embed_dim, device=device, dtype=dtype), empty, empty)
-        ]
-        features, labels, ids = (all_gather(torch.cat(part)) for part in zip(*batches, strict=True))
-        order = ids.argsort()
-        return features[order], labels[order]
-
-    def _loader(self, store: SkeletonStore) -> BatchLoader:
+    def loader(self, store: SkeletonStore) -> BatchLoader:
+        """This process's share of a store, the middle of each recording, in order."""
         return BatchLoader(
             store,
             batch_size=self.batch_size,
@@ -78,6 +63,68 @@ class Monitor:
         )
 
 
+class AccuracyMonitor(Monitor):
+    """Accuracy of a classifier: how often the highest logit is that of the true class."""
+
+    @property
+    def summary(self) -> str | None:
+        """The recordings and, where they are known, the subjects that are asked about."""
+        queries = self.data.queries
+        return None if queries is None else f"validation: {len(queries)} recordings{_whose(queries)}"
+
+    @torch.no_grad()
+    def __call__(self, describe: Describe, *, device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+        """Measure `validation`, accuracy in percent."""
+        if self.data.queries is None:
+            return {}
+        counts = torch.zeros(2, dtype=torch.int64, device=device)
+        for batch in self.loader(self.data.queries):
+            right = describe(batch.x.to(device, dtype)).argmax(1) == batch.labels.to(device)
+            counts += torch.stack([right.sum(), torch.tensor(len(right), device=device)])
+        right, asked = all_sum(counts).tolist()
+        return {"validation": 100 * right / asked}
+
+
+class KNNMonitor(Monitor):
+    """Weighted k-NN: how well features of some subjects find others' actions."""
+
+    @property
+    def summary(self) -> str | None:
+        """The recordings, and whose they are."""
+        if self.data.bank is None or self.data.queries is None:
+            return None
+        queries = self.data.queries
+        return (
+            f"k-NN monitor: {len(queries)} recordings{_whose(queries)} among {len(self.data.bank)} of others"
+        )
+
+    @torch.no_grad()
+    def __call__(self, describe: Describe, *, device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+        """Measure `knn_10` and the like, for each number of neighbours that fits."""
+        if self.data.bank is None or self.data.queries is None:
+            return {}
+        bank, labels = self._features(self.data.bank, describe, device, dtype)
+        queries, truth = self._features(self.data.queries, describe, device, dtype)
+        ks = [k for k in NUM_NEIGHBOURS if k <= len(bank)] or [1]
+        predictions = knn_predict(queries, bank, labels, ks=ks, temperature=_TEMPERATURE)
+        return {f"knn_{k}": 100 * (found == truth).double().mean().item() for k, found in predictions.items()}
+
+    def _features(
+        self, store: SkeletonStore, describe: Describe, device: torch.device, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        batches = [
+            (describe(batch.x.to(device, dtype)), batch.labels.to(device), batch.ids.to(device))
+            for batch in self.loader(store)
+        ]
+        empty = torch.empty(0, dtype=torch.int64, device=device)
+        batches = batches or [
+            (torch.empty(0, self.encoder.embed_dim, device=device, dtype=dtype), empty, empty)
+        ]
+        features, labels, ids = (all_gather(torch.cat(part)) for part in zip(*batches, strict=True))
+        order = ids.argsort()
+        return features[order], labels[order]
+
+
 def clip_settings(encoder: EncoderConfig) -> dict[str, Any]:
     """How a loader prepares recordings for this encoder."""
     return {
@@ -86,3 +133,8 @@ def clip_settings(encoder: EncoderConfig) -> dict[str, Any]:
         "absent_person": encoder.absent_person,
         "centering": encoder.centering,
     }
+
+
+def _whose(store: SkeletonStore) -> str:
+    subjects = sorted(set(store.subjects.astype(str).tolist()) - {"-1", ""})
+    return f" of subjects {', '.join(subjects)}" if subjects else ""

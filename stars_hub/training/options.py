@@ -10,7 +10,6 @@ from stars_hub.model.config import EncoderConfig
 from stars_hub.training.config import TrainConfig
 
 _ConfigT = TypeVar("_ConfigT", bound=TrainConfig)
-_ENCODER_FIELDS = [field.name for field in dataclasses.fields(EncoderConfig)]
 
 
 def config_options(kind: type[TrainConfig]) -> Callable[[Any], Any]:
@@ -27,7 +26,7 @@ def config_options(kind: type[TrainConfig]) -> Callable[[Any], Any]:
 
         for field in reversed(dataclasses.fields(kind)):
             if field.type is EncoderConfig:
-                for part in reversed(dataclasses.fields(EncoderConfig)):
+                for part in reversed(_encoder_fields(kind)):
                     settings = _settings(part.type) | {"help": "Of a new encoder."}
                     command = click.option(_flag(part.name, part.type), part.name, **settings)(command)
             else:
@@ -38,10 +37,13 @@ def config_options(kind: type[TrainConfig]) -> Callable[[Any], Any]:
     return decorate
 
 
-def config_from_options(make: Callable[..., _ConfigT], given: Mapping[str, Any]) -> _ConfigT:
+def config_from_options(
+    kind: type[_ConfigT], make: Callable[..., _ConfigT], given: Mapping[str, Any]
+) -> _ConfigT:
     """Make a configuration of a recipe and of what `config_options` parsed.
 
     Args:
+        kind: the configuration.
         make: takes fields as keyword arguments, such as a recipe or the configuration's class.
         given: values by field; those that are None or empty were not given.
 
@@ -49,11 +51,17 @@ def config_from_options(make: Callable[..., _ConfigT], given: Mapping[str, Any])
         ConfigError: a value that cannot be.
     """
     known = {name: value for name, value in given.items() if value is not None and value != ()}
-    encoder = {name: known.pop(name) for name in _ENCODER_FIELDS if name in known}
+    encoder = {part.name: known.pop(part.name) for part in _encoder_fields(kind) if part.name in known}
     config = make(**known)
     if not encoder:
         return config
     return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, **encoder))  # type: ignore
+
+
+def _encoder_fields(kind: type[TrainConfig]) -> list[dataclasses.Field[Any]]:
+    """What can be set of a new encoder; a field that the configuration has as well is the configuration's."""
+    own = {field.name for field in dataclasses.fields(kind)}
+    return [part for part in dataclasses.fields(EncoderConfig) if part.name not in own]
 
 
 def _flag(name: str, annotation: Any) -> str:

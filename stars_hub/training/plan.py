@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from stars_hub.training.config import PretrainConfig, TrainConfig
-from stars_hub.training.data import TrainData, open_data
+from stars_hub.training.config import FinetuneConfig, PretrainConfig, TrainConfig
+from stars_hub.training.data import TrainData, open_data, open_labelled_data
+from stars_hub.training.finetuning import FinetuneStage
 from stars_hub.training.pretraining import PretrainStage
 from stars_hub.training.processes import processes
 from stars_hub.training.session import Session
@@ -30,26 +31,27 @@ def plan(config: TrainConfig, *, steps: int = 3) -> str:
     Raises:
         ConfigError: whatever the run itself would refuse.
     """
-    data = open_data(config)
-    build: Any = PretrainStage if isinstance(config, PretrainConfig) else TuneStage
-    stage: Stage[Any] = build(config, data.train.layout)
+    stage, data = stage_of(config)
     with processes(config.device) as device:
         session = Session(stage, data, device)
         shown = [json.dumps(config.to_dict(), indent=2), _data(data, session), _groups(session)]
         return "\n\n".join([*shown, _time(session, steps)])
 
 
+def stage_of(config: TrainConfig) -> tuple[Stage[Any], TrainData]:
+    """The stage that a configuration is of, and its data."""
+    if isinstance(config, FinetuneConfig):
+        data = open_labelled_data(config)
+        return FinetuneStage(config, data), data
+    data = open_data(config)
+    build: Any = PretrainStage if isinstance(config, PretrainConfig) else TuneStage
+    return build(config, data.train.layout), data
+
+
 def _data(data: TrainData, session: Session) -> str:
     lines = [f"{len(data.train)} recordings to train on, {session.steps_per_epoch} steps an epoch"]
-    if data.bank is None or data.queries is None:
-        lines.append("nothing to monitor: no labelled recordings of several subjects, or monitor_every is 0")
-    else:
-        subjects = sorted(set(data.queries.subjects.astype(str).tolist()))
-        lines.append(
-            f"k-NN monitor: {len(data.queries)} recordings of subjects {', '.join(subjects)} among "
-            f"{len(data.bank)} of others"
-        )
-    return "\n".join(lines)
+    nothing = "nothing to monitor: no labelled recordings of several subjects, or monitor_every is 0"
+    return "\n".join([*lines, session.monitor.summary or nothing])
 
 
 def _groups(session: Session) -> str:
@@ -82,7 +84,7 @@ def _time(session: Session, steps: int) -> str:
     if session.device.type == "cuda":
         memory = f", {torch.cuda.max_memory_allocated(session.device) / 2**30:.1f} GiB of GPU memory"
     return (
-        f"{each:.3g} s a step, {look:.3g} s a look at k-NN{memory}: about {_duration(seconds)} for "
+        f"{each:.3g} s a step, {look:.3g} s a look at the accuracy{memory}: about {_duration(seconds)} for "
         f"{config.epochs} epochs"
     )
 

@@ -16,7 +16,7 @@ from stars_hub.distributed import rank, world_size
 from stars_hub.errors import ConfigError
 from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.data import TrainData
-from stars_hub.training.monitor import Monitor, clip_settings
+from stars_hub.training.monitor import clip_settings
 from stars_hub.training.optimizer import (
     CosineSchedule,
     build_optimizer,
@@ -69,7 +69,8 @@ class Session:
         if not config.drop_last and count % config.batch_size:
             self.batch_sizes.append(count % config.batch_size)
         self.steps_per_epoch = len(self.batch_sizes)
-        self.monitor = Monitor(data, stage.objective.encoder.config, batch_size=self.loader.batch_size)
+        encoder = stage.objective.encoder.config
+        self.monitor = stage.monitor(data, encoder, batch_size=self.loader.batch_size)
         self.model = self._wrapped()
 
     def _loader(self, store: SkeletonStore) -> BatchLoader:
@@ -167,7 +168,7 @@ class Session:
             update_average(self.average, self.objective, decay=config.ema_decay)
 
     def evaluate(self) -> dict[str, float]:
-        """k-NN accuracies of the weights that would be saved now."""
+        """What the stage's monitor finds of the weights that would be saved now: accuracies in percent."""
         objective = self.saved
         objective.eval()
         try:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from stars_hub.training.cache import FeatureCache
 from stars_hub.training.config import TrainConfig
+from stars_hub.training.monitor import KNNMonitor, Monitor
 from stars_hub.training.optimizer import parameter_groups
 from stars_hub.transforms.loader import Batch
 
@@ -24,11 +25,13 @@ class Stage(ABC, Generic[ConfigT]):
     Attributes:
         objective: what is trained and saved: an `Objective`, or a module with the like methods.
         cache: features that need no second look, if any.
+        monitor: how it is seen, between epochs, what `describe` is worth.
         summary: what the saved models' cards say first.
     """
 
     objective: Any
     cache: FeatureCache | None = None
+    monitor: ClassVar[type[Monitor]] = KNNMonitor
     summary: ClassVar[str]
 
     def __init__(self, config: ConfigT) -> None:
@@ -68,7 +71,7 @@ class Stage(ABC, Generic[ConfigT]):
         """
 
     def describe(self, objective: Any, x: Tensor) -> Tensor:
-        """The features that are monitored: (N, C, T, V, M) -> (N, D)."""
+        """What is monitored, features for k-NN or logits for accuracy: (N, C, T, V, M) -> (N, D)."""
         features: Tensor = objective.encoder(x)
         return features
 

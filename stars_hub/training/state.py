@@ -32,6 +32,7 @@ class Progress:
         samples: in these steps.
         seconds: that these steps took.
         best: the highest monitored accuracy so far.
+        best_epoch: after which it was seen.
         scaler: what scales fp16 losses.
     """
 
@@ -41,6 +42,7 @@ class Progress:
     samples: int = 0
     seconds: float = 0.0
     best: float | None = None
+    best_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)
 
 

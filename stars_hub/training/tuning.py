@@ -3,18 +3,16 @@
 Reference: STARS (arXiv 2407.10935) section 3.2.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from stars_hub.errors import ConfigError
-from stars_hub.model.network import SkeletonTransformer
 from stars_hub.objectives import NNCLR
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.training.cache import FeatureCache, can_cache, encode_once
+from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import TuneConfig
 from stars_hub.training.data import check_layout, open_data
 from stars_hub.training.freezing import freeze_below, freeze_encoder
@@ -95,22 +93,3 @@ class TuneStage(Stage[TuneConfig]):
         """z, or p where the heads alone are trained."""
         features: Tensor = objective.predict(x) if self.config.freeze_encoder else objective.project(x)
         return features
-
-
-def encode_in_chunks(encoder: SkeletonTransformer, size: int) -> None:
-    """Let an encoder hold the activations of `size` samples at a time, for the same features and gradients.
-
-    The contrast needs the features of the whole batch, so parts cannot be back-propagated one after another:
-    each is encoded again when its turn comes.
-
-    Reference: GradCache, Gao et al. 2021 (arXiv 2101.06983).
-    """
-    encoder.forward = partial(_forward_in_chunks, encoder, size)  # type: ignore[method-assign]
-
-
-def _forward_in_chunks(encoder: SkeletonTransformer, size: int, x: Tensor) -> Tensor:
-    forward = partial(type(encoder).forward, encoder)
-    chunks = x.split(size) if len(x) else (x,)
-    if not torch.is_grad_enabled():
-        return torch.cat([forward(chunk) for chunk in chunks])
-    return torch.cat([checkpoint(forward, chunk, use_reentrant=False) for chunk in chunks])

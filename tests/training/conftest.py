@@ -1,4 +1,4 @@
-"""Small stores and small configurations of both stages."""
+"""Small stores and small configurations of every stage."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training import PretrainConfig, TuneConfig
+from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig
 from tests.motions import drifting
 
 ENCODER = EncoderConfig(num_frames=8, embed_dim=16, depth=2, num_heads=2)
@@ -60,7 +60,30 @@ def tune_config(folder: Path, **changes: Any) -> TuneConfig:
     return TuneConfig(**(settings | changes))
 
 
-CONFIGS: dict[str, Callable[..., Any]] = {"pretrain": pretrain_config, "tune": tune_config}
+def finetune_config(folder: Path, **changes: Any) -> FinetuneConfig:
+    """Two epochs of two steps on the store in `folder`, from the model in it."""
+    settings: dict[str, Any] = {
+        "data": str(folder / "store"),
+        "output": str(folder / "run"),
+        "model": str(folder / "model"),
+        "hidden_dim": 12,
+        "head_drop_rate": 0.0,
+        "drop_path_rate": 0.0,
+        "class_weights": "balanced",
+        "epochs": 2,
+        "warmup_epochs": 0.5,
+        "batch_size": 8,
+        "progress": False,
+        "device": "cpu",
+    }
+    return FinetuneConfig(**(settings | changes))
+
+
+CONFIGS: dict[str, Callable[..., Any]] = {
+    "pretrain": pretrain_config,
+    "tune": tune_config,
+    "finetune": finetune_config,
+}
 
 
 def prepare(folder: Path) -> None:
@@ -78,7 +101,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["pretrain", "tune"])
+@pytest.fixture(params=list(CONFIGS))
 def config(request: pytest.FixtureRequest, prepared: Path, tmp_path: Path) -> Callable[..., Any]:
     """The configuration of each stage, with a run folder of the test's own."""
 

@@ -7,11 +7,22 @@ import torch
 from torch import Tensor
 
 from stars_hub import checkpoints
-from stars_hub.training import PretrainConfig, TrainResult, pretrain, tune
+from stars_hub.training import (
+    FinetuneConfig,
+    PretrainConfig,
+    TrainResult,
+    TuneConfig,
+    finetune,
+    pretrain,
+    tune,
+)
+
+_TRAIN: dict[type, Any] = {PretrainConfig: pretrain, TuneConfig: tune, FinetuneConfig: finetune}
 
 
 def run(config: Any) -> TrainResult:
-    return pretrain(config) if isinstance(config, PretrainConfig) else tune(config)
+    result: TrainResult = _TRAIN[type(config)](config)
+    return result
 
 
 def tensors_of(result_or_folder: TrainResult | Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from stars_hub.neighbours import knn_predict
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.data import open_data
-from stars_hub.training.monitor import Monitor
+from stars_hub.training.monitor import KNNMonitor
 from tests.motions import drifting
 from tests.training.conftest import ENCODER, pretrain_config, tune_config
 from tests.training.helpers import run
@@ -109,7 +109,7 @@ def test_nothing_to_monitor(tmp_path: Path) -> None:
 
 def test_monitor_finds_what_its_features_say(split_store: SkeletonStore, tmp_path: Path) -> None:
     data = open_data(pretrain_config(tmp_path))
-    monitor = Monitor(data, ENCODER, batch_size=7)
+    monitor = KNNMonitor(data, ENCODER, batch_size=7)
     assert data.bank is not None
     assert data.queries is not None
     answers = iter(

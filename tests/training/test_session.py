@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,11 @@ from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.objectives import MAMP, NNCLR
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training import PretrainConfig, TuneConfig
+from stars_hub.training import FinetuneConfig, PretrainConfig, TuneConfig
 from stars_hub.training.data import open_data
 from stars_hub.training.options import config_from_options, config_options
-from stars_hub.training.plan import plan
-from stars_hub.training.pretraining import PretrainStage
+from stars_hub.training.plan import plan, stage_of
 from stars_hub.training.session import Session, update_average
-from stars_hub.training.tuning import TuneStage
 from tests.training.conftest import ENCODER, pretrain_config, tune_config
 from tests.training.helpers import run
 
@@ -28,8 +27,7 @@ Make = Callable[..., Any]
 
 
 def session_of(config: Any) -> Session:
-    data = open_data(config)
-    stage = (PretrainStage if isinstance(config, PretrainConfig) else TuneStage)(config, data.train.layout)
+    stage, data = stage_of(config)
     return Session(stage, data, torch.device("cpu"))
 
 
@@ -194,7 +192,8 @@ def test_store_of_another_layout_is_refused(prepared: Path) -> None:
 
 def test_last_incomplete_batch(config: Make) -> None:
     assert session_of(config()).batch_sizes == [8, 8]
-    assert session_of(config(drop_last=False)).batch_sizes == [8, 8, 6]
+    all_subjects = session_of(config(drop_last=False, monitor_every=0))
+    assert all_subjects.batch_sizes == [8, 8, 6]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +224,7 @@ def test_every_field_has_help() -> None:
 
     assert all(
         field.metadata["help"].endswith(".")
-        for kind in (PretrainConfig, TuneConfig)
+        for kind in (PretrainConfig, TuneConfig, FinetuneConfig)
         for field in fields(kind)
     )
 
@@ -239,7 +238,7 @@ def test_options_make_the_config() -> None:
     @click.command()
     @config_options(PretrainConfig)
     def command(**given: Any) -> None:
-        made.append(config_from_options(recipes.pretrain_small_data, given))
+        made.append(config_from_options(PretrainConfig, recipes.pretrain_small_data, given))
 
     arguments = (
         "--data a --data b --output run --embed-dim 64 --crop 0.6 0.9 --no-drop-last --precision bfloat16"
@@ -263,8 +262,9 @@ def test_plan_says_what_and_how_long_and_writes_nothing(config: Make) -> None:
     made = config()
     text = plan(made, steps=1)
     assert json.loads(text[: text.index("\n\n")])["batch_size"] == 8
-    assert "22 recordings to train on, 2 steps an epoch" in text
-    assert "k-NN monitor: " in text
+    held_out = isinstance(made, FinetuneConfig)  # one of four subjects
+    assert f"{16 if held_out else 22} recordings to train on, 2 steps an epoch" in text
+    assert ("validation: 6 recordings of subjects" if held_out else "k-NN monitor: ") in text
     assert "for 2 epochs" in text
     total = sum(p.numel() for p in session_of(made).objective.parameters() if p.requires_grad)
     assert f"{total:,} of " in text
@@ -293,6 +293,34 @@ def test_recipes_are_the_published_ones() -> None:
         assert (heads.freeze_encoder, heads.epochs) == (True, 20)
     with pytest.raises(ConfigError, match="there are ntu60"):
         recipes.tune_recipe("ntu61")
+
+
+def test_fine_tuning_recipes_are_the_published_ones() -> None:
+    for name in ("ntu60", "ntu120", "pku"):
+        tuned = recipes.finetune_recipe(name, model="m")
+        assert (tuned.head, tuned.hidden_dim, tuned.head_drop_rate) == ("joints", 2048, 0.3)
+        assert (tuned.epochs, tuned.warmup_epochs, tuned.lr, tuned.min_lr) == (100, 5, 3e-4, 1e-5)
+        assert (tuned.beta1, tuned.beta2, tuned.weight_decay, tuned.exempt) == (0.9, 0.999, 0.05, "vectors")
+        assert (tuned.layer_decay, tuned.drop_path_rate, tuned.label_smoothing) == (0.8, 0.3, 0.1)
+        assert (tuned.batch_size, tuned.crop, tuned.rotation) == (48, (0.5, 1.0), 0.3)
+        assert tuned.monitor_every == 0  # the paper trains on all training subjects
+        scratch = recipes.finetune_recipe(f"{name}-scratch")
+        assert (scratch.model, scratch.layer_decay, scratch.lr) == ("", 1.0, 3e-4)
+        assert scratch.encoder == recipes.pretrain_recipe(name).encoder
+
+
+def test_recipe_says_whether_it_needs_a_model() -> None:
+    with pytest.raises(ConfigError, match="take recipe small-data-scratch"):
+        recipes.finetune_recipe("small-data")
+    with pytest.raises(ConfigError, match="from scratch, got model 'm'"):
+        recipes.finetune_recipe("small-data-scratch", model="m")
+
+
+def test_option_that_the_configuration_shares_with_the_encoder_is_the_configurations() -> None:
+    given = {"drop_path_rate": 0.2, "depth": 3, "model": None}
+    made = config_from_options(FinetuneConfig, partial(recipes.finetune_recipe, "small-data-scratch"), given)
+    assert made.drop_path_rate == 0.2
+    assert (made.encoder.drop_path_rate, made.encoder.depth) == (0.0, 3)
 
 
 def test_constant_rate_without_a_minimum() -> None:
