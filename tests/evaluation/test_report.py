@@ -111,7 +111,7 @@ def test_a_report_tells_the_results(written: Path) -> None:
     assert not page.open
     for expected in ("83.3", "70.0", "50.0 %", "2 of 4", "What <b>we</b> found.", "12 test recordings"):
         assert expected in page.text
-    wrong = page.text.count("wrong: taken for") + page.text.count("other class")
+    wrong = page.text.count("wrong: taken for") + page.text.count("other class, cosine")
     right = page.text.count("recognised") - page.text.count("were recognised") + page.text.count("same class")
     assert (wrong, right) == (
         page.count("figure", class_="motion wrong"),
