@@ -81,7 +81,7 @@ def _write_report(path: Path, result: Any, model: str, data: str, given: dict[st
     """With a map of the features and moving skeletons of the test recordings."""
     from stars_hub.evaluation.description import describe
     from stars_hub.evaluation.inputs import open_split
-    from stars_hub.evaluation.report import write_report  # type: ignore[import-not-found]
+    from stars_hub.evaluation.report import write_report
 
     which = {name: given[name] for name in ("test", "split", "subjects", "classes") if name in given}
     parts = open_split(data, **which)

@@ -151,3 +151,14 @@ def test_command_line(actions: SkeletonStore, stars_model: Path, tmp_path: Path)
 def test_the_command_line_knows_every_protocol() -> None:
     (argument, *_) = main.commands["evaluate"].params
     assert set(argument.type.choices) == set(PROTOCOLS)
+
+
+def test_command_line_writes_a_report(actions: SkeletonStore, stars_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    arguments = ["evaluate", "knn", "--model", stars_model, "--data", actions.folder, "--split", "cross"]
+    result = CliRunner().invoke(main, [*map(str, arguments), "--report", str(path)])
+    assert result.exit_code == 0, result.stderr
+    assert f"{path}: the report" in result.output
+    text = path.read_text(encoding="utf-8")
+    assert all(action in text for action in ACTIONS)
+    assert actions.split("cross")[1].names[0] in text
