@@ -1,12 +1,16 @@
 """What a masked-motion model sees of a recording, and what it makes of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
 
+from stars_hub import checkpoints
+from stars_hub.errors import CheckpointError
 from stars_hub.model.preparation import Preparation
 from stars_hub.model.sources import as_persons
 from stars_hub.objectives.mamp import MAMP
@@ -31,6 +35,18 @@ class Reconstruction:
     original: np.ndarray
     predicted: np.ndarray
     masked: np.ndarray
+
+
+def load_mamp(name: str | Path) -> MAMP:
+    """Load a model with the decoder that it was pretrained with.
+
+    Raises:
+        CheckpointError: the model cannot be found or read, or was saved without one.
+    """
+    saved = checkpoints.read_config(checkpoints.resolve_model(name)).get("objective")
+    if not isinstance(saved, Mapping) or saved.get("name") != MAMP.name:
+        raise CheckpointError(f"{name} holds no decoder of masked motion: give a pretraining run's last")
+    return MAMP.from_pretrained(name)
 
 
 @torch.no_grad()

@@ -39,8 +39,7 @@ def draw_skeleton(
 def frame_axes(axes: Any, points: np.ndarray, *, room: float = 1.12) -> None:
     """Show all of a recording (T, M, V, 3) at one scale, without axes."""
     middle, half = extent(points)
-    side = half[:2].max() if half[0] > half[1] else half[1]
-    width = max(half[0], 0.35 * side)
+    width = max(half[0], 0.35 * half[1])  # a body that stands still is not to touch its frame
     axes.set_xlim(middle[0] - room * width, middle[0] + room * width)
     axes.set_ylim(middle[1] - room * half[1], middle[1] + room * half[1])
     axes.set_aspect("equal")
@@ -69,7 +68,9 @@ def plot_strip(
     layout = get_layout(layout)
     points = to_view(joints, layout)
     shown = np.unique(np.linspace(0, len(points) - 1, count).round().astype(int))
-    figure = new_figure(1.15 * len(shown), 2.7)
+    _, half = extent(points)
+    width = float(np.clip(2.1 * half[0] / half[1], 0.9, 3.2))
+    figure = new_figure(width * len(shown), 2.4 + (0.3 if title else 0))
     for axes, frame in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         draw_skeleton(axes, points[frame], layout)
         frame_axes(axes, points)
