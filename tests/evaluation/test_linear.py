@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.evaluation import fit_linear, linear_probe
-from stars_hub.evaluation.probe import score_metrics
+from stars_hub.evaluation.results import score_metrics
 from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.skeletons import SkeletonStore
 from stars_hub.skeletons.synthetic import synthetic_dataset
