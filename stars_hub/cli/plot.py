@@ -67,7 +67,9 @@ def time(runs: tuple[str, ...], metric: str | None, output: Path) -> None:
 @click.option("--per-class", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--method", type=click.Choice(["tsne", "pca"]), default="tsne", show_default=True)
 @_OUTPUT
-def tsne(store: str, models: tuple[str, ...], features: tuple[str, ...], output: Path, **options: Any) -> None:
+def tsne(
+    store: str, models: tuple[str, ...], features: tuple[str, ...], output: Path, **options: Any
+) -> None:
     """Features of a labelled STORE in the plane, as in the paper's figure 3."""
     from stars_hub.evaluation.features import read_features
     from stars_hub.evaluation.plots import plot_tsne

@@ -67,7 +67,7 @@ def _film(
     kind = PillowWriter if suffix == ".gif" else FFMpegWriter
     if not kind.isAvailable():
         raise ConfigError("MP4 is written by the program ffmpeg, which is not found: write .gif or .html")
-    writer = kind(fps=fps / step)
+    writer = kind(fps=max(1, round(fps / step)))
     target = path.with_name(f"{path.name}{suffix}")  # the writers go by the suffix
     try:
         with writer.saving(figure, str(target), 100):
