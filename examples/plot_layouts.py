@@ -3,8 +3,9 @@
     python examples/plot_layouts.py layouts.png [--recordings FOLDER]
 
 One waving person, given all joints of the vocabulary, is brought to each layout and from there to ntu25: what
-the layout lacks shows in the picture. Blue is the person's left, red the right. With --recordings, frames of
-uiprmd.npz, utd_mhad.npz and irds_sample.npz follow. Needs the extra: pip install 'stars-hub[plots]'.
+the layout lacks shows in the picture. Blue is the person's left, vermillion with open joints the right. With
+--recordings, frames of uiprmd.npz, utd_mhad.npz and irds_sample.npz follow. Needs the extra:
+pip install 'stars-hub[plots]'.
 """
 
 import argparse
@@ -14,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from stars_hub.evaluation.motions import to_view
+from stars_hub.evaluation.plots import draw_skeleton
 from stars_hub.skeletons import SkeletonLayout, convert_layout, get_layout, layout_names
 
-COLORS = {"left": "tab:blue", "right": "tab:red"}
 # Metres: (up from the hips, forward) on the middle line, (outwards, up, forward) beside it.
 MIDDLE = {
     "pelvis": (0.0, 0.03), "spine_lower": (0.13, 0.01), "spine_middle": (0.3, 0.01),
@@ -54,11 +56,10 @@ def waving_person() -> tuple[np.ndarray, SkeletonLayout]:
 def draw(axes: Any, joints: np.ndarray, title: str) -> None:
     """One frame (25, 3): as the camera sees it, and beside that from the side, front to the left."""
     layout = get_layout("ntu25")
-    joints = joints - joints[layout.spine_middle]
-    for view in (joints[:, [0, 1]] * [-1, 1], joints[:, [2, 1]] + [1.5, 0]):  # the camera's right is -x
-        for child, parent in layout.bones:
-            color = COLORS.get(layout.joint_names[child].split("_")[0], "black")
-            axes.plot(*view[[child, parent]].T, color=color, marker="o", markersize=2, linewidth=1.2)
+    (person,) = to_view(joints[None] - joints[layout.spine_middle], layout)[0]
+    right, up, towards = person.T
+    for view in (np.stack([right, up], axis=1), np.stack([1.5 - towards, up], axis=1)):
+        draw_skeleton(axes, view[None], layout, size=2.5)
     axes.set(title=title, xlim=(-0.8, 2.1), ylim=(-1.3, 0.9), aspect="equal")
 
 

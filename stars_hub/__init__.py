@@ -15,7 +15,7 @@ from stars_hub._version import __version__
 if TYPE_CHECKING:
     from stars_hub.checkpoints import list_models
     from stars_hub.classifiers import PrototypeClassifier, STARSClassifier
-    from stars_hub.evaluation import knn_classify, linear_probe
+    from stars_hub.evaluation import few_shot, knn_classify, linear_probe
     from stars_hub.hub import convert_checkpoint
     from stars_hub.model import EncoderConfig, STARSEncoder
     from stars_hub.objectives import MAMP, NNCLR
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "checkpoints": ("list_models",),
     "classifiers": ("PrototypeClassifier", "STARSClassifier"),
-    "evaluation": ("knn_classify", "linear_probe"),
+    "evaluation": ("few_shot", "knn_classify", "linear_probe"),
     "hub": ("convert_checkpoint",),
     "model": ("EncoderConfig", "STARSEncoder"),
     "objectives": ("MAMP", "NNCLR"),
@@ -66,6 +66,7 @@ __all__ = [
     "__version__",
     "convert_checkpoint",
     "convert_layout",
+    "few_shot",
     "finetune",
     "get_layout",
     "knn_classify",

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from stars_hub import EncoderConfig, STARSEncoder, __version__
 from stars_hub.cli import main
+from stars_hub.objectives import Classification
 from stars_hub.skeletons import SkeletonStore
 from stars_hub.skeletons.prepare import PREPARATIONS
 from stars_hub.skeletons.synthetic import synthetic_dataset
@@ -146,6 +147,28 @@ def test_pretrain_then_tune_then_encode(store: Path, tmp_path: Path) -> None:
         assert result.exit_code == 0, result.stderr
     with np.load(tmp_path / "f.npz") as saved:
         assert saved["features"].shape == (9, 16)
+
+
+def test_finetune_from_a_model_or_from_scratch(store: Path, tmp_path: Path) -> None:
+    STARSEncoder(EncoderConfig(num_frames=8, embed_dim=16, depth=2, num_heads=2)).save_pretrained(
+        tmp_path / "model"
+    )
+    data = ["--data", store, "--epochs", "1", "--batch-size", "3", "--warmup-epochs", "0"]
+    dry = run("finetune", *data, "--model", tmp_path / "model", "--dry-run")
+    assert dry.exit_code == 0, dry.stderr
+    assert "6 recordings to train on" in dry.output
+    assert "validation: 3 recordings of subjects" in dry.output
+    small = [*SMALL[: SMALL.index("--decoder-depth")], "--drop-path-rate", "0.2"]
+    for name, start in (
+        ("tuned", ["--model", tmp_path / "model"]),
+        ("new", ["--recipe", "small-data-scratch", *small]),
+    ):
+        result = run("finetune", *data, "--output", tmp_path / name, *start)
+        assert result.exit_code == 0, result.stderr
+        assert f"{tmp_path / name / 'best'}: that of the epoch with the highest accuracy" in result.output
+        classifier = Classification.from_pretrained(tmp_path / name / "last")
+        assert classifier.label_names == ["0", "1", "2"]
+    assert "take recipe small-data-scratch" in run("finetune", *data, "--output", tmp_path / "x").stderr
 
 
 def test_every_kind_of_preparation_can_be_asked_for() -> None:

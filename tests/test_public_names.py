@@ -25,6 +25,7 @@ PUBLIC = {
     "convert_layout",
     "get_layout",
     "layout_names",
+    "few_shot",
     "knn_classify",
     "linear_probe",
     "list_models",

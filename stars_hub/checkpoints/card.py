@@ -28,6 +28,7 @@ class Result:
         metric: what the number is.
         split: the part of the dataset that was tested on.
         source: a URL where the number is told, if it was not measured with this file.
+        spread: standard deviation over repetitions, which the protocol tells.
     """
 
     protocol: str
@@ -36,6 +37,7 @@ class Result:
     metric: str = "accuracy"
     split: str | None = None
     source: str | None = None
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class ModelCard:
         datasets: the Hub's or usual short names, e.g. "ntu60".
         results: for the table and the Hub's model-index.
         config: shown as a table.
-        sections: further sections, title to text; "Intended use" and "Limits" replace the usual ones.
+        sections: further sections, title to text, which stand after the results; one with a usual title,
+            such as "Intended use" or "Limits", takes the place of the usual text.
     """
 
     name: str
@@ -69,10 +72,13 @@ class ModelCard:
             "Intended use": USE,
             "Limits": LIMITS,
             "Results": _table(["protocol", "dataset", "split", "metric", "value"], self._result_rows()),
+        }
+        last = {
             "Configuration": _table(["setting", "value"], self._config_rows()),
             "License": self._license_text(),
         }
-        sections.update(self.sections)
+        sections |= {title: text for title, text in self.sections.items() if title not in last}
+        sections |= last | {title: text for title, text in self.sections.items() if title in last}
         parts = [f"---\n{self._front_matter()}\n---", f"# {self.name}", self.summary.strip()]
         parts += [f"## {title}\n\n{text.strip()}" for title, text in sections.items() if text.strip()]
         return "\n\n".join(parts) + "\n"
@@ -123,7 +129,7 @@ class ModelCard:
         return f"The weights: {self.license}."
 
     def _result_rows(self) -> list[list[str]]:
-        return [[r.protocol, r.dataset, r.split or "", r.metric, f"{r.value:g}"] for r in self.results]
+        return [[r.protocol, r.dataset, r.split or "", r.metric, _with_spread(r)] for r in self.results]
 
     def _config_rows(self) -> list[list[str]]:
         return [[f"`{key}`", _short(value)] for key, value in self.config.items()]
@@ -131,6 +137,10 @@ class ModelCard:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _with_spread(result: Result) -> str:
+    return f"{result.value:g}" + ("" if result.spread is None else f" ± {result.spread:g}")
 
 
 def _short(value: Any) -> str:

@@ -42,6 +42,22 @@ def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarra
     return path
 
 
+def read_features(path: str | Path, names: SequenceOf[str]) -> np.ndarray:
+    """Read features from an `.npz` that `write_features` wrote, in the order of the names.
+
+    Raises:
+        ConfigError: the file cannot be read, is none, or lacks a name.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            rows = dict(zip(saved["names"].tolist(), saved["features"], strict=True))
+    except (OSError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as features in .npz: {error}") from error
+    if missing := [name for name in names if name not in rows]:
+        raise ConfigError(f"{path} has no feature of {missing[0]!r} ({len(missing)} names are missing)")
+    return np.stack([rows[name] for name in names])
+
+
 def check_target(path: str | Path) -> Path:
     """Say at once, before hours of encoding, that features cannot be written to such a file.
 

@@ -3,13 +3,12 @@
 Reference: STARS (arXiv 2407.10935) section 4.3; MAMP (arXiv 2308.07092) section 4.3.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from stars_hub.evaluation.description import Model, Stream, as_stream, describe, open_encoder
 from stars_hub.evaluation.inputs import LabelledSplit, Recordings, open_split
 from stars_hub.evaluation.linear import (
     MOMENTUM,
@@ -19,16 +18,15 @@ from stars_hub.evaluation.linear import (
     new_head,
     train_head,
 )
-from stars_hub.evaluation.results import Evaluation, accuracy, model_name, provenance
+from stars_hub.evaluation.results import Evaluation, model_name, provenance, score_metrics
 from stars_hub.model.encoder import STARSEncoder
-from stars_hub.model.loading import as_device
 from stars_hub.training.data import check_layout
 from stars_hub.training.monitor import clip_settings
 from stars_hub.transforms.loader import BatchLoader
 
 
 def linear_probe(
-    model: STARSEncoder | str | Path,
+    model: Model,
     train: Recordings | LabelledSplit,
     test: Recordings | None = None,
     *,
@@ -38,8 +36,9 @@ def linear_probe(
     lr: float = 0.1,
     crop: tuple[float, float] = (0.5, 1.0),
     rotation: float = 0.3,
-    class_weights: Tensor | None = None,
+    class_weights: Tensor | Sequence[float] | None = None,
     seed: int = 0,
+    stream: Stream = "joint",
     device: str | torch.device | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -61,7 +60,8 @@ def linear_probe(
         rotation: largest random rotation about each axis, in radians.
         class_weights: (K,), how much a recording of each class counts.
         seed: of the layer's start, the order and the augmentation.
-        device: where to compute; None: where the encoder is.
+        stream: what the encoder sees: the joints, their bones, or the motion of either.
+        device: where to compute; None: a GPU if there is one; an encoder that is given stays where it is.
         progress: show a bar; None: if encoding takes longer than two seconds.
 
     Returns:
@@ -71,21 +71,22 @@ def linear_probe(
         ConfigError: a setting that cannot be, or no labelled recordings.
         LayoutError: `augment` with recordings of another layout than the encoder's.
     """
-    encoder = model if isinstance(model, STARSEncoder) else STARSEncoder.from_pretrained(model)
-    if device is not None:
-        encoder.to(as_device(device))
+    encoder = open_encoder(model, device)
     device = encoder.pos_embed.device
     parts = train if isinstance(train, LabelledSplit) else open_split(train, test)
-    asked = torch.from_numpy(encoder.encode(parts.test, progress=progress)).to(device)
+    asked = torch.from_numpy(describe(encoder, parts.test, stream=stream, progress=progress)).to(device)
     truth = torch.from_numpy(parts.test_labels).to(device)
     size = min(batch_size, len(parts.train))
     batches: Batches
     if augment:
         check_layout(parts.train.layout, encoder.config)
-        batches = AugmentedRecordings(encoder, parts, size, crop=crop, rotation=rotation, seed=seed)
+        batches = AugmentedRecordings(
+            encoder, parts, size, stream=stream, crop=crop, rotation=rotation, seed=seed
+        )
     else:
-        known = torch.from_numpy(encoder.encode(parts.train, progress=progress)).to(device)
+        known = torch.from_numpy(describe(encoder, parts.train, stream=stream, progress=progress)).to(device)
         batches = CachedFeatures(known, torch.from_numpy(parts.train_labels).to(device), size, seed)
+    weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
     curves: dict[str, list[float]] = {}
 
     def note(epoch: int, numbers: dict[str, float]) -> None:
@@ -97,7 +98,7 @@ def linear_probe(
         batches,
         epochs=epochs,
         lr=lr,
-        class_weights=class_weights,
+        class_weights=weights,
         validation=(asked, truth),
         on_epoch=note,
         progress=progress,
@@ -106,9 +107,9 @@ def linear_probe(
         scores = head(asked).float().cpu().numpy()
     settings = {
         "augment": augment, "epochs": epochs, "batch_size": size, "lr": lr, "momentum": MOMENTUM,
-        "seed": seed,
+        "seed": seed, "stream": stream,
         **({"crop": crop, "rotation": rotation} if augment else {}),
-        "class_weights": None if class_weights is None else class_weights.tolist(),
+        "class_weights": None if weights is None else weights.tolist(),
     }  # fmt: skip
     return Evaluation(
         protocol="linear",
@@ -124,15 +125,6 @@ def linear_probe(
     )
 
 
-def score_metrics(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Accuracy and, with more than five classes, top-5 accuracy in percent of scores (N, K)."""
-    metrics = {"accuracy": accuracy(scores.argmax(axis=1), truth)}
-    if scores.shape[1] > 5:
-        best = np.argpartition(-scores, 5, axis=1)[:, :5]
-        metrics["top-5"] = float(100 * (best == truth[:, None]).any(axis=1).mean())
-    return metrics
-
-
 class AugmentedRecordings:
     """Recordings cropped and rotated at random, and encoded as they then are."""
 
@@ -142,11 +134,12 @@ class AugmentedRecordings:
         parts: LabelledSplit,
         size: int,
         *,
+        stream: Stream,
         crop: tuple[float, float],
         rotation: float,
         seed: int,
     ) -> None:
-        self.encoder, self.parts = encoder.eval(), parts
+        self.encoder, self.parts, self.stream = encoder.eval(), parts, stream
         self.loader = BatchLoader(
             parts.train,
             batch_size=size,
@@ -165,5 +158,6 @@ class AugmentedRecordings:
         weight = self.encoder.pos_embed
         for batch in self.loader:
             with torch.no_grad():
-                features = self.encoder(batch.x.to(weight.device, weight.dtype)).float()
+                x = as_stream(batch.x.to(weight.device, weight.dtype), self.stream, self.encoder)
+                features = self.encoder(x).float()
             yield features, torch.from_numpy(self.parts.number(batch.labels.numpy())).to(weight.device)

@@ -218,6 +218,15 @@ def accuracy(predictions: Any, truth: Any) -> float:
     return float(100 * np.mean(np.asarray(predictions) == np.asarray(truth)))
 
 
+def score_metrics(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Accuracy and, with more than five classes, top-5 accuracy in percent of scores (N, K)."""
+    metrics = {"accuracy": accuracy(scores.argmax(axis=1), truth)}
+    if scores.shape[1] > 5:
+        best = np.argpartition(-scores, 5, axis=1)[:, :5]
+        metrics["top-5"] = float(100 * (best == truth[:, None]).any(axis=1).mean())
+    return metrics
+
+
 def _shown(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 

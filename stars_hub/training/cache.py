@@ -46,8 +46,7 @@ def can_cache(config: TrainConfig, encoder: SkeletonTransformer) -> bool:
     """Whether a sample looks the same in every epoch, to an encoder that computes the same."""
     sizes = encoder.config
     random = sizes.drop_rate or sizes.attn_drop_rate or sizes.drop_path_rate
-    shown = config.rotation or config.mirror or config.stretch
-    return config.crop[0] == config.crop[1] and not shown and not random
+    return not config.augments and not random
 
 
 def encode_once(encoder: SkeletonTransformer, cache: FeatureCache) -> None:

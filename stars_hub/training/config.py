@@ -100,6 +100,12 @@ class TrainConfig:
         if self.patience and not self.monitor_every:
             raise ConfigError("patience needs looks at the accuracy: monitor_every must be above 0")
 
+    @property
+    def augments(self) -> bool:
+        """Whether a sample looks different from one time to the next."""
+        low, high = self.crop
+        return low < high or bool(self.rotation or self.mirror or self.stretch)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields, the encoder's among them as a dictionary of their own, ready for JSON."""
         return dataclasses.asdict(self)
@@ -164,6 +170,9 @@ class TuneConfig(TrainConfig):
     predictor_hidden_dim: int = option(4096, "Hidden width of the predictor.", least=1)
     queue_size: int = option(32768, "Features among which neighbours are looked for.", least=1)
     temperature: float = option(0.07, "Divides the similarities of the loss.")
+    two_views: bool = option(
+        False, "Contrast two differently cropped, turned, mirrored and stretched views of each sample."
+    )
     topk: int = option(0, "Take one of so many nearest neighbours at random; 0: the nearest.", least=0)
 
     epochs: int = option(10, "Passes over the data.", least=1)
@@ -182,6 +191,8 @@ class TuneConfig(TrainConfig):
             raise ConfigError(
                 "model must name what is to be tuned: a pretraining run's folder last, or a model"
             )
+        if self.two_views and not self.augments:
+            raise ConfigError("two_views are two of the same: set crop, rotation, mirror or stretch")
 
 
 @dataclass(frozen=True, kw_only=True)

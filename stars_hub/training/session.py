@@ -87,6 +87,7 @@ class Session:
             rotation=config.rotation,
             mirror=config.mirror,
             stretch=config.stretch,
+            two_views=self.stage.two_views,
             seed=config.seed,
             drop_last=config.drop_last,
             rank=rank(),
@@ -116,7 +117,7 @@ class Session:
         config = self.stage.objective.encoder.config
         shape = (config.in_chans, config.num_frames, config.num_joints, config.num_persons)
         for _ in range(first_step + count, self.steps_per_epoch):
-            yield empty_batch(shape)
+            yield empty_batch(shape, two_views=self.stage.two_views)
 
     def train_step(self, batch: Batch, *, epoch: int, step: int) -> float:
         """One step of the optimizer.

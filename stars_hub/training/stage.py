@@ -1,6 +1,8 @@
 """What the loop asks of a stage: its objective, what of it is trained, and a batch's loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -24,12 +26,14 @@ class Stage(ABC, Generic[ConfigT]):
 
     Attributes:
         objective: what is trained and saved: an `Objective`, or a module with the like methods.
+        two_views: whether batches hold a second view of their samples.
         cache: features that need no second look, if any.
         monitor: how it is seen, between epochs, what `describe` is worth.
         summary: what the saved models' cards say first.
     """
 
     objective: Any
+    two_views: bool = False
     cache: FeatureCache | None = None
     monitor: ClassVar[type[Monitor]] = KNNMonitor
     summary: ClassVar[str]
@@ -79,16 +83,24 @@ class Stage(ABC, Generic[ConfigT]):
 def split_batch(batch: Batch, count: int) -> list[Batch]:
     """Cut a batch into `count` parts of nearly equal size."""
     places = torch.tensor_split(torch.arange(len(batch.ids)), count)
-    return [Batch(*(rows[place] for rows in batch)) for place in places]
+    return [_of_both_views(batch, itemgetter(place)) for place in places]
 
 
 def on_device(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
     """Bring a batch to where it is needed."""
-    x = batch.x.to(device, dtype, non_blocking=True)
-    return Batch(x, batch.labels.to(device, non_blocking=True), batch.ids.to(device, non_blocking=True))
+    return _of_both_views(
+        batch, lambda rows: rows.to(device, dtype if rows.is_floating_point() else None, non_blocking=True)
+    )
 
 
-def empty_batch(like: tuple[int, ...]) -> Batch:
+def _of_both_views(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """Do the same to all that a batch holds."""
+    second = None if batch.x_second is None else change(batch.x_second)
+    return Batch(change(batch.x), change(batch.labels), change(batch.ids), second)
+
+
+def empty_batch(like: tuple[int, ...], *, two_views: bool = False) -> Batch:
     """What a process gets where the others have the rest of the samples."""
     none = torch.from_numpy(np.empty(0, dtype=np.int64))
-    return Batch(torch.empty(0, *like), none, none)
+    nothing = torch.empty(0, *like)
+    return Batch(nothing, none, none, nothing if two_views else None)

@@ -56,6 +56,7 @@ class TuneStage(Stage[TuneConfig]):
 
     def __init__(self, config: TuneConfig, layout: SkeletonLayout, *, num_samples: int = 0) -> None:
         super().__init__(config)
+        self.two_views = config.two_views
         torch.manual_seed(config.seed)
         self.objective = NNCLR.from_pretrained(
             config.model,
@@ -86,7 +87,7 @@ class TuneStage(Stage[TuneConfig]):
         """The contrast of a whole batch; there is nothing random in it but the choice among `topk`."""
         if self.cache is not None:
             self.cache.ids = batch.ids
-        loss: Tensor = model(batch.x, batch.ids)
+        loss: Tensor = model(batch.x, batch.ids, batch.x_second)
         return loss
 
     def describe(self, objective: Any, x: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ from stars_hub.transforms.samples import ClipSource, IntArray
 from stars_hub.transforms.spatial import rotation_matrices, sideways_sign
 from stars_hub.transforms.temporal import center_crop, random_crop
 
+_SECOND_VIEW = 4  # the purpose of keyed randomness
+
 
 class Batch(NamedTuple):
     """One batch on the CPU.
@@ -26,11 +28,13 @@ class Batch(NamedTuple):
             folding of persons into the batch copies nothing.
         labels: (N,) int64, -1 where a sample has none.
         ids: (N,) int64, each sample's index in the store.
+        x_second: like x, other random choices for the same samples; None where one view is wanted.
     """
 
     x: Tensor
     labels: Tensor
     ids: Tensor
+    x_second: Tensor | None = None
 
 
 class BatchLoader:
@@ -55,6 +59,7 @@ class BatchLoader:
         rotation: largest angle about each axis in radians; 0 for none.
         mirror: probability with which a sample is shown in a mirror, left and right changing places.
         stretch: largest relative change of size, drawn for each axis, such as 0.1: other bodies.
+        two_views: show each sample twice, each time with random choices of its own.
         absent_person: "zeros", or "copy" to put person 1 in the place of a person who is not in the sample.
         centering: "sequence" moves the middle of person 1's spine to the origin (`transforms.center`).
         seed: of the shuffling, the crops and what is done to the coordinates.
@@ -84,6 +89,7 @@ class BatchLoader:
         rotation: float = 0.3,
         mirror: float = 0.0,
         stretch: float = 0.0,
+        two_views: bool = False,
         absent_person: Literal["zeros", "copy"] = "zeros",
         centering: Literal["sequence", "none"] = "sequence",
         seed: int = 0,
@@ -113,6 +119,7 @@ class BatchLoader:
         self.batch_size, self.num_frames = batch_size, num_frames
         self.crop, self.min_frames = crop, min_frames
         self.rotation, self.mirror, self.stretch = rotation, mirror, stretch
+        self.two_views = two_views
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         self.rank, self.world_size, self.prefetch = rank, world_size, prefetch
         self.epoch = self.first_batch = 0
@@ -158,16 +165,20 @@ class BatchLoader:
 
     def load(self, ids: IntArray, epoch: int) -> Batch:
         """Make the batch of these samples as they look in an epoch."""
-        uniform = torch.from_numpy(keyed_uniform(self.seed, epoch, ids, 9))
+        x = self._view(ids, epoch)
+        labels = torch.from_numpy(np.asarray(self.store.labels[ids], dtype=np.int64))
+        second = self._view(ids, epoch, purpose=_SECOND_VIEW) if self.two_views else None
+        return Batch(x, labels, torch.from_numpy(ids), second)
+
+    def _view(self, ids: IntArray, epoch: int, *, purpose: int = 0) -> Tensor:
+        uniform = torch.from_numpy(keyed_uniform(self.seed, epoch, ids, 9, purpose=purpose))
         frames = self._gather.samples.lengths(ids)
         if isinstance(self.crop, float | int):
             crop = center_crop(frames, self.crop)
         else:
             crop = random_crop(frames, *self.crop, uniform=uniform[:, :2], min_frames=self.min_frames)
         matrices, mirrored = self._changes(uniform[:, 2:])
-        x = self._gather(ids, *crop, self.num_frames, matrices=matrices, mirrored=mirrored)
-        labels = torch.from_numpy(np.asarray(self.store.labels[ids], dtype=np.int64))
-        return Batch(x, labels, torch.from_numpy(ids))
+        return self._gather(ids, *crop, self.num_frames, matrices=matrices, mirrored=mirrored)
 
     def _changes(self, uniform: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """What multiplies coordinates (N, 3, 3), and whose sides change, of uniform numbers (N, 7)."""

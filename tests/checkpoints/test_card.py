@@ -48,6 +48,12 @@ def test_results_survive_the_hubs_parser() -> None:
     assert "| linear probe | NTU RGB+D 60 XSub | test | accuracy | 87.1 |" in card(results=RESULTS).render()
 
 
+def test_a_spread_stands_beside_its_value() -> None:
+    text = card(results=[Result("5-shot, 10 draws", "UTD-MHAD", 61.5, spread=2.25)]).render()
+    assert "| 5-shot, 10 draws | UTD-MHAD |  | accuracy | 61.5 ± 2.25 |" in text
+    assert HubCard(text).data.eval_results[0].metric_value == 61.5
+
+
 def test_loading_takes_three_lines_that_compile() -> None:
     code = card(config={"num_joints": 25, "embed_dim": 256}).render().split("```")[1].removeprefix("python\n")
     assert len(code.strip().splitlines()) == 3
@@ -74,6 +80,9 @@ def test_sections_are_added_and_replaced() -> None:
     assert "## Intended use" in text
     assert text.count("## Limits") == 1
     assert "## Results" not in text
+    assert text.index("## Intended use") < text.index("## Training") < text.index("## License")
+    assert text.rstrip().endswith("ask their authors before you pass them on.")
+    assert card(license="mit", sections={"License": "MIT."}).render().endswith("## License\n\nMIT.\n")
 
 
 @pytest.mark.parametrize("name", ["plain", "a: b", "it's", '"quoted"', "#hash", "ünïcode"])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.evaluation import fit_linear, linear_probe
-from stars_hub.evaluation.probe import score_metrics
+from stars_hub.evaluation.results import score_metrics
 from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.skeletons import SkeletonStore
 from stars_hub.skeletons.synthetic import synthetic_dataset
@@ -79,6 +79,8 @@ def test_class_weights_move_the_border() -> None:
         for weights in (None, torch.tensor([1.0, 1.0, 50.0]))
     )
     assert (tilted == 2).sum() > (plain == 2).sum() + 20
+    with pytest.raises(ConfigError, match=r"each of 3 classes, got \(2,\)"):
+        fit_linear(features, labels, 3, class_weights=torch.ones(2))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,14 @@ def test_loss_by_hand() -> None:
     torch.testing.assert_close(smooth, (log2 + 0.9 * second + 0.1 * other) / 2)
 
 
+def test_weights_below_one_in_all_leave_a_mean() -> None:
+    logits, labels = torch.tensor([[0.3, -1.0, 2.0]]), torch.tensor([1])
+    weighted = classification_loss(logits, labels, class_weights=torch.tensor([1.0, 0.25, 1.0]))
+    torch.testing.assert_close(weighted, classification_loss(logits, labels))
+    nothing = classification_loss(logits[:0], labels[:0], class_weights=torch.ones(3), label_smoothing=0.1)
+    assert nothing == 0
+
+
 def test_loss_of_bfloat16_is_float32() -> None:
     assert (
         classification_loss(torch.zeros(2, 3, dtype=torch.bfloat16), torch.tensor([0, 2])).dtype

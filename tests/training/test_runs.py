@@ -136,6 +136,17 @@ def test_other_data_are_refused(config: Make, tmp_path: Path) -> None:
         run(config(epochs=1, data=str(tmp_path / "other")))
 
 
+def test_run_from_before_a_field_was_there_goes_on(config: Make) -> None:
+    result = run(config(epochs=1))
+    path = result.folder / "config.json"
+    saved = json.loads(path.read_text())
+    del saved["patience"]
+    path.write_text(json.dumps(saved))
+    run(config(epochs=1))
+    with pytest.raises(ConfigError, match=r"patience \(there 0, here 4\)"):
+        run(config(epochs=1, patience=4))
+
+
 def test_free_fields_may_change(config: Make) -> None:
     run(config(epochs=1))
     run(config(epochs=1, checkpoint_minutes=1.0))

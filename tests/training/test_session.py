@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,34 @@ def test_recipes_are_the_published_ones() -> None:
         assert (heads.freeze_encoder, heads.epochs) == (True, 20)
     with pytest.raises(ConfigError, match="there are ntu60"):
         recipes.tune_recipe("ntu61")
+
+
+def test_fine_tuning_recipes_are_the_published_ones() -> None:
+    for name in ("ntu60", "ntu120", "pku"):
+        tuned = recipes.finetune_recipe(name, model="m")
+        assert (tuned.head, tuned.hidden_dim, tuned.head_drop_rate) == ("joints", 2048, 0.3)
+        assert (tuned.epochs, tuned.warmup_epochs, tuned.lr, tuned.min_lr) == (100, 5, 3e-4, 1e-5)
+        assert (tuned.beta1, tuned.beta2, tuned.weight_decay, tuned.exempt) == (0.9, 0.999, 0.05, "vectors")
+        assert (tuned.layer_decay, tuned.drop_path_rate, tuned.label_smoothing) == (0.8, 0.3, 0.1)
+        assert (tuned.batch_size, tuned.crop, tuned.rotation) == (48, (0.5, 1.0), 0.3)
+        assert tuned.monitor_every == 0  # the paper trains on all training subjects
+        scratch = recipes.finetune_recipe(f"{name}-scratch")
+        assert (scratch.model, scratch.layer_decay, scratch.lr) == ("", 1.0, 3e-4)
+        assert scratch.encoder == recipes.pretrain_recipe(name).encoder
+
+
+def test_recipe_says_whether_it_needs_a_model() -> None:
+    with pytest.raises(ConfigError, match="take recipe small-data-scratch"):
+        recipes.finetune_recipe("small-data")
+    with pytest.raises(ConfigError, match="from scratch, got model 'm'"):
+        recipes.finetune_recipe("small-data-scratch", model="m")
+
+
+def test_option_that_the_configuration_shares_with_the_encoder_is_the_configurations() -> None:
+    given = {"drop_path_rate": 0.2, "depth": 3, "model": None}
+    made = config_from_options(FinetuneConfig, partial(recipes.finetune_recipe, "small-data-scratch"), given)
+    assert made.drop_path_rate == 0.2
+    assert (made.encoder.drop_path_rate, made.encoder.depth) == (0.0, 3)
 
 
 def test_constant_rate_without_a_minimum() -> None:

@@ -103,7 +103,7 @@ def test_batches_are_what_the_transforms_make(
     )
     loader.set_epoch(2)
     seen = []
-    for x, labels, ids in loader:
+    for x, labels, ids, _ in loader:
         assert x.shape == (len(ids), 3, 40, 25, 2)
         assert (labels.numpy() == store.labels[ids]).all()
         for sample, index in zip(x, ids.tolist(), strict=True):
@@ -331,3 +331,17 @@ def test_mirror_and_stretch_are_what_the_transforms_do(store: SkeletonStore) -> 
     turned = BatchLoader(store, rotation=0.3, **settings).load(np.arange(COUNT), 3)
     both = BatchLoader(store, rotation=0.3, mirror=0.5, **settings).load(np.arange(COUNT), 3)
     torch.testing.assert_close(both.x[same], turned.x[same])
+
+
+def test_two_views_are_drawn_apart_and_the_first_is_that_of_one_view(store: SkeletonStore) -> None:
+    settings: dict[str, Any] = {"batch_size": COUNT, "num_frames": 12, "mirror": 0.5, "stretch": 0.1}
+    ids = np.arange(COUNT)
+    one = BatchLoader(store, **settings).load(ids, 2)
+    both = BatchLoader(store, two_views=True, **settings).load(ids, 2)
+    assert one.x_second is None
+    assert both.x_second is not None
+    assert torch.equal(both.x, one.x)
+    assert not reduce(both.x == both.x_second, "n c t v m -> n", "all").any()
+    again = BatchLoader(store, two_views=True, **settings).load(ids[::-1].copy(), 2)
+    assert again.x_second is not None
+    torch.testing.assert_close(again.x_second.flip(0), both.x_second)

@@ -1,0 +1,118 @@
+"""From runs to what the package ships: encoders in half precision with their cards, and the runs' logs.
+
+    python -m benchmarks.open_data.export --work FOLDER
+
+Takes the runs `mamp` and `stars` of the study and its results, refuses weights whose features change in half
+precision, and writes stars_hub/checkpoints/bundled/ and benchmarks/results/open_data/.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+import stars_hub
+from benchmarks.open_data.__main__ import RESULT
+from benchmarks.open_data.cards import NAMES, write_card
+from benchmarks.open_data.encoders import run_folder
+from stars_hub import SkeletonStore, STARSEncoder
+
+BUNDLED = Path(stars_hub.__file__).parent / "checkpoints" / "bundled"
+LARGEST_CHANGE = 1e-2  # of any feature, against float32
+
+DATASETS = {
+    "ui-prmd": "all 2,000 recordings of 10 people",
+    "utd-mhad": "the 431 recordings of 4 of 8 people, those with odd numbers",
+    "irds": "188 recordings of 3 of 29 people",
+}
+COMMANDS = (
+    "git clone THE-PROJECT && cd THE-PROJECT && pip install '.[test]'",
+    "python -m benchmarks.open_data --data RECORDINGS --work FOLDER --only mamp stars",
+)
+PROTOCOLS = {
+    "utd_mhad": ("UTD-MHAD", "cross-subject: bank odd subjects (431), queries even subjects (430)"),
+    "uiprmd_10": (
+        "UI-PRMD",
+        "10 movements, bank odd subjects, queries even ones (all seen unlabelled in pretraining)",
+    ),
+}
+
+
+def main() -> None:
+    """Export both stages."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, required=True)
+    options = parser.parse_args()
+    results = json.loads(RESULT.read_text())
+    stages: tuple[Literal["mamp", "stars"], ...] = ("mamp", "stars")
+    for stage in stages:
+        folder = run_folder(options.work, stage)
+        keep_log(folder, RESULT.parent / "open_data")
+        model = export(stage, folder / "last", results, SkeletonStore.open(options.work / "utd_odd"))
+        size = sum(file.stat().st_size for file in model.iterdir())
+        print(f"{model}: {size / 2**20:.2f} MiB")
+
+
+def export(
+    stage: Literal["mamp", "stars"], model: Path, results: Mapping[str, Any], store: SkeletonStore
+) -> Path:
+    """Write one encoder in half precision, with its card.
+
+    Args:
+        stage: what the weights went through.
+        model: the folder of the run's model.
+        results: of the study, with a row of the stage's name.
+        store: whose features are compared.
+
+    Raises:
+        ValueError: half precision changes a feature too much.
+    """
+    encoder = STARSEncoder.from_pretrained(model)
+    environment = {"machine": results["machine"], "stars_hub": stars_hub.__version__}
+    provenance = {
+        "config": encoder.config.to_dict(),
+        "datasets": DATASETS,
+        "commands": COMMANDS,
+        "environment": environment,
+    }
+    card = write_card(stage, metrics(results["rows"][stage]), provenance)
+    folder = encoder.save_pretrained(BUNDLED / NAMES[stage], dtype=torch.float16, card=card)
+    before, after = encoder.encode(store), STARSEncoder.from_pretrained(folder).encode(store)
+    change = float(np.abs(before - after).max())
+    print(f"{NAMES[stage]}: float16 changes features by at most {change:.1e}")
+    if not change <= LARGEST_CHANGE:
+        raise ValueError(f"half precision changes a feature by {change}, more than {LARGEST_CHANGE}")
+    return folder
+
+
+def metrics(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures of a card: k-NN and the linear layer on both datasets."""
+    found = []
+    for key, (dataset, protocol) in PROTOCOLS.items():
+        columns = row[key]
+        figures = {f"{k.removeprefix('k=')}-NN": value for k, value in columns["knn"]["pooled"].items()}
+        figures["1-NN, whitened features"] = columns["knn"]["whitened"]["k=1"]
+        figures["linear"] = columns["linear"]
+        found += [
+            {"dataset": dataset, "value": value, "protocol": f"{name}, {protocol}"}
+            for name, value in figures.items()
+        ]
+    return found
+
+
+def keep_log(run: Path, folder: Path) -> None:
+    """Copy a run's settings and its numbers of every epoch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "metrics.jsonl"):
+        shutil.copyfile(run / name, folder / f"{run.name}-{name}")
+
+
+if __name__ == "__main__":
+    main()
