@@ -200,6 +200,7 @@ class _ProbeClassifier(_Recordings):
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
         """Train the layer on recordings, or on their features, with labels (N,)."""
+        from sklearn.utils import assert_all_finite
         from sklearn.utils.class_weight import compute_class_weight
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import check_consistent_length, column_or_1d
@@ -207,6 +208,7 @@ class _ProbeClassifier(_Recordings):
         if y is None:
             raise ConfigError("requires y to be passed, but the target y is None")
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         features = self._features(X, reset=True)
         check_consistent_length(features, y)
