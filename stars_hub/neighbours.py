@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stars_hub.errors import ConfigError
 
-_CHUNK = 1024  # queries at a time: similarities of all at once would not fit into memory
+_SIMILARITIES = 2**26  # held at a time, 256 MB: those of all queries at once would not fit into memory
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def knn_predict(
     classes = int(labels.max()) + 1 if num_classes is None else num_classes
     bank = F.normalize(bank, eps=1e-12)
     predictions: dict[int, list[Tensor]] = {k: [] for k in ks}
-    for chunk in queries.split(_CHUNK):
+    for chunk in queries.split(max(1, _SIMILARITIES // len(bank))):
         similarity, nearest = (F.normalize(chunk, eps=1e-12) @ bank.T).topk(ks[-1], dim=1)
         weights = torch.ones_like(similarity) if temperature is None else (similarity / temperature).exp()
         for k in ks:

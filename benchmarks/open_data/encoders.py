@@ -8,14 +8,28 @@ even ones were looked at once, at the end.
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from benchmarks.open_data.stores import TRAINING
-from stars_hub.model import STARSEncoder
+from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.recipes import pretrain_recipe, tune_recipe
 from stars_hub.training import pretrain, tune
 
 WITHOUT_UTD = tuple(name for name in TRAINING if name != "utd_odd")
 # Faster than float32 on processors with bfloat16 instructions; weights and losses are float32 all the same.
 COMMON: dict[str, Any] = {"precision": "bfloat16", "progress": False}
+
+
+class Pretraining(NamedTuple):
+    """One run of the first stage.
+
+    Attributes:
+        data: the stores that it is trained on.
+        changes: to the recipe.
+    """
+
+    data: tuple[str, ...] = TRAINING
+    changes: dict[str, Any] = {}  # noqa: RUF012
 
 
 class Tuning(NamedTuple):
@@ -32,12 +46,36 @@ class Tuning(NamedTuple):
     changes: dict[str, Any] = {}  # noqa: RUF012
 
 
-PRETRAINED = {"mamp": TRAINING, "mamp-without-utd": WITHOUT_UTD}
+# What takes many runs is asked of a smaller encoder that is trained for a shorter time.
+SMALLER: dict[str, Any] = {
+    "encoder": EncoderConfig(num_frames=48, embed_dim=96, depth=4, num_heads=4),
+    "decoder_depth": 1,
+    "epochs": 30,
+    "warmup_epochs": 2.0,
+}
+SHORTER = {"epochs": 8}
+ONE_VIEW: dict[str, Any] = {
+    "two_views": False, "crop": (1.0, 1.0), "rotation": 0.0, "mirror": 0.0, "stretch": 0.0
+}  # fmt: skip
+
+PRETRAINED = {
+    "mamp": Pretraining(),
+    "small-mamp": Pretraining(changes=SMALLER),
+    "small-mamp-without-utd": Pretraining(WITHOUT_UTD, SMALLER),
+}
 TUNED = {
     "stars": Tuning("mamp"),
-    "stars-without-utd": Tuning("mamp-without-utd", WITHOUT_UTD),
-    "stars-heads": Tuning("mamp", changes={"freeze_encoder": True}),
+    "stars-heads": Tuning("mamp", changes={"freeze_encoder": True} | ONE_VIEW),
     "stars-3stage": Tuning("stars-heads"),
+    "small-stars": Tuning("small-mamp", changes=SHORTER),
+    "small-stars-without-utd": Tuning("small-mamp-without-utd", WITHOUT_UTD, SHORTER),
+    "small-stars-one-view": Tuning("small-mamp", changes=SHORTER | ONE_VIEW),
+    "small-stars-one-view-paper-rates": Tuning(
+        "small-mamp", changes=SHORTER | ONE_VIEW | {"lr": 1e-3, "layer_decay": 0.45}
+    ),
+    "small-stars-layer-decay-0.45": Tuning("small-mamp", changes=SHORTER | {"layer_decay": 0.45}),
+    "small-stars-queue-256": Tuning("small-mamp", changes=SHORTER | {"queue_size": 256}),
+    "small-stars-all-blocks": Tuning("small-mamp", changes=SHORTER | {"trainable_blocks": 4}),
 }
 
 
@@ -52,24 +90,23 @@ def train_encoder(work: Path, name: str, *, seed: int = 0) -> Path:
     Returns:
         The model folder.
     """
-    output = str(run_folder(work, name))
-    if name in PRETRAINED:
-        data = tuple(str(work / store) for store in PRETRAINED[name])
-        config = pretrain_recipe(
-            "small-data", data=data, output=output, seed=seed, **_monitor(work), **COMMON
-        )
-        return pretrain(config).last
-    tuning = TUNED[name]
-    start = train_encoder(work, tuning.start, seed=seed)
-    data = tuple(str(work / store) for store in tuning.data)
-    settings = {"data": data, "output": output, "model": str(start), "seed": seed, **_monitor(work), **COMMON}
-    return tune(tune_recipe("small-data", **settings, **tuning.changes)).last
+    run = PRETRAINED[name] if name in PRETRAINED else TUNED[name]
+    settings: dict[str, Any] = {
+        "data": tuple(str(work / store) for store in run.data),
+        "output": str(run_folder(work, name)),
+        "seed": seed,
+        **_monitor(work),
+        **COMMON,
+        **run.changes,
+    }
+    if isinstance(run, Pretraining):
+        return pretrain(pretrain_recipe("small-data", **settings)).last
+    start = train_encoder(work, run.start, seed=seed)
+    return tune(tune_recipe("small-data", model=str(start), **settings)).last
 
 
 def untrained(work: Path, *, seed: int = 0) -> Path:
     """An encoder of random weights, of the size of the others."""
-    import torch
-
     folder = run_folder(work, "untrained")
     torch.manual_seed(seed)
     return STARSEncoder(pretrain_recipe("small-data").encoder).save_pretrained(folder)

@@ -126,6 +126,11 @@ def train_head(
     """Train a head, a step a batch and a learning rate a step; see `fit_linear` for the arguments."""
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}")
+    if class_weights is not None and class_weights.shape != head.fc.bias.shape:
+        raise ConfigError(
+            f"class_weights must be one for each of {len(head.fc.bias)} classes, got "
+            f"{tuple(class_weights.shape)}"
+        )
     schedule = CosineSchedule(lr=lr, epochs=epochs)
     optimizer = torch.optim.SGD(head.parameters(), lr=lr, momentum=MOMENTUM)
     weights = None if class_weights is None else class_weights.to(head.fc.weight)

@@ -3,7 +3,7 @@
 Reference: STARS (arXiv 2407.10935) section 4.3; MAMP (arXiv 2308.07092) section 4.3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def linear_probe(
     lr: float = 0.1,
     crop: tuple[float, float] = (0.5, 1.0),
     rotation: float = 0.3,
-    class_weights: Tensor | None = None,
+    class_weights: Tensor | Sequence[float] | None = None,
     seed: int = 0,
     stream: Stream = "joint",
     device: str | torch.device | None = None,
@@ -86,6 +86,7 @@ def linear_probe(
     else:
         known = torch.from_numpy(describe(encoder, parts.train, stream=stream, progress=progress)).to(device)
         batches = CachedFeatures(known, torch.from_numpy(parts.train_labels).to(device), size, seed)
+    weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
     curves: dict[str, list[float]] = {}
 
     def note(epoch: int, numbers: dict[str, float]) -> None:
@@ -97,7 +98,7 @@ def linear_probe(
         batches,
         epochs=epochs,
         lr=lr,
-        class_weights=class_weights,
+        class_weights=weights,
         validation=(asked, truth),
         on_epoch=note,
         progress=progress,
@@ -108,7 +109,7 @@ def linear_probe(
         "augment": augment, "epochs": epochs, "batch_size": size, "lr": lr, "momentum": MOMENTUM,
         "seed": seed, "stream": stream,
         **({"crop": crop, "rotation": rotation} if augment else {}),
-        "class_weights": None if class_weights is None else class_weights.tolist(),
+        "class_weights": None if weights is None else weights.tolist(),
     }  # fmt: skip
     return Evaluation(
         protocol="linear",

@@ -79,6 +79,8 @@ def test_class_weights_move_the_border() -> None:
         for weights in (None, torch.tensor([1.0, 1.0, 50.0]))
     )
     assert (tilted == 2).sum() > (plain == 2).sum() + 20
+    with pytest.raises(ConfigError, match=r"each of 3 classes, got \(2,\)"):
+        fit_linear(features, labels, 3, class_weights=torch.ones(2))
 
 
 @pytest.mark.parametrize(
