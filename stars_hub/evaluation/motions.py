@@ -149,7 +149,7 @@ def legend() -> Html:
         element("span", "Left side of the body: filled joints", class_="side-left"),
         ", ",
         element("span", "right side: open joints", class_="side-right"),
-        ". Drag a figure, or use the arrow keys on it, to turn it.",
+        element("span", ". Drag a figure, or use the arrow keys on it, to turn it.", class_="how"),
         class_="legend",
     )
 
