@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from stars_hub import checkpoints
 from stars_hub.checkpoints.push import upload_names
+from stars_hub.classifiers import PrototypeClassifier, STARSClassifier
 from stars_hub.errors import CheckpointError
 from stars_hub.model.encoder import STARSEncoder
-from stars_hub.objectives import MAMP, NNCLR, Classification
+from stars_hub.objectives import MAMP, NNCLR
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
 
-_OBJECTIVES = {kind.name: kind for kind in (MAMP, NNCLR, Classification)}
+_CLASSIFIERS = {kind.kind: kind for kind in (STARSClassifier, PrototypeClassifier)}
+_OBJECTIVES: dict[str, Any] = {MAMP.name: MAMP, NNCLR.name: NNCLR, **_CLASSIFIERS}
 _CARD_LINES = 6
 
 
@@ -81,7 +83,8 @@ def prepare_upload(folder: str | Path, repo_id: str, *, objective: bool = False)
     Args:
         folder: the model folder.
         repo_id: `owner/name`, or `name` in the account of the token.
-        objective: upload the objective's tensors too; those of a classifier, its head, always go.
+        objective: upload the objective's tensors too; those of a classifier, its head or its
+            examples, always go.
 
     Raises:
         CheckpointError: a file is missing or damaged, a tensor is unknown, missing, of another shape or not
@@ -94,7 +97,7 @@ def prepare_upload(folder: str | Path, repo_id: str, *, objective: bool = False)
         raise CheckpointError(f"there is no folder {folder}: give the model folder to publish")
     settings = checkpoints.read_config(folder).get("objective")
     kind = str(settings.get("name")) if isinstance(settings, Mapping) else ""
-    objective = objective or kind == Classification.name
+    objective = objective or kind in _CLASSIFIERS
     names = upload_names(folder, objective=objective)
     STARSEncoder.from_pretrained(folder)
     if objective and kind not in _OBJECTIVES:

@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 
 from stars_hub import MAMP, EncoderConfig, STARSEncoder
 from stars_hub.checkpoints import ModelCard
+from stars_hub.classifiers import PrototypeClassifier
 from stars_hub.cli import main
 from stars_hub.errors import CheckpointError
 from stars_hub.hub.publishing import prepare_upload
 from stars_hub.objectives import Classification
 from tests.checkpoints.hub_server import HubServer
+from tests.motions import drifting
 
 CONFIG = EncoderConfig(num_frames=8, embed_dim=16, depth=1, num_heads=2)
 CARD = ModelCard("owner/model", "Made of thin air.", license="mit", tags=["tiny"], datasets=["made-up"])
@@ -100,10 +102,16 @@ def test_a_refusal_is_one_line(folder: Path, hub: HubServer) -> None:
     assert "not pushed: owner/model: the Hub refuses access (403)" in result.stderr
 
 
-def test_a_classifier_goes_up_with_its_head(tmp_path: Path) -> None:
-    classifier = Classification(STARSEncoder(CONFIG), label_names=["a", "b"], head="linear")
-    folder = classifier.save_pretrained(tmp_path / "model", card=CARD)
-    assert "objective.safetensors" in prepare_upload(folder, "owner/model").sizes
+def test_a_classifier_goes_up_with_what_it_learned(tmp_path: Path) -> None:
+    encoder = STARSEncoder(CONFIG)
+    trained = Classification(encoder, label_names=["a", "b"], head="linear")
+    compared = PrototypeClassifier(encoder).fit([drifting(9, seed=0), drifting(9, seed=1)], ["a", "b"])
+    for name, classifier in (("trained", trained), ("compared", compared)):
+        folder = classifier.save_pretrained(tmp_path / name, card=CARD)
+        assert "objective.safetensors" in prepare_upload(folder, "owner/model").sizes
+        (folder / "objective.safetensors").unlink()
+        with pytest.raises(CheckpointError, match="No such file"):
+            prepare_upload(folder, "owner/model")
 
 
 def test_the_objective_goes_up_when_asked_for(folder: Path) -> None:
