@@ -18,7 +18,7 @@ from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import FinetuneConfig
 from stars_hub.training.data import TrainData, check_layout, class_names, open_labelled_data
-from stars_hub.training.freezing import freeze_below, freeze_encoder
+from stars_hub.training.freezing import freeze_encoder, train_upper_blocks
 from stars_hub.training.loop import train
 from stars_hub.training.monitor import AccuracyMonitor
 from stars_hub.training.run import TrainResult
@@ -81,15 +81,10 @@ class FinetuneStage(Stage[FinetuneConfig]):
         self.objective = build_classifier(config, names, data.train.layout)
         encoder = self.objective.encoder
         encoder.set_drop_path_rate(config.drop_path_rate)
-        blocks, depth = config.trainable_blocks, encoder.config.depth
-        if blocks == 0:
+        if config.trainable_blocks == 0:
             freeze_encoder(encoder)
-        elif blocks is not None:
-            if blocks > depth:
-                raise ConfigError(
-                    f"trainable_blocks must be at most {depth}, the encoder's depth, got {blocks}"
-                )
-            freeze_below(encoder, depth - blocks)
+        elif config.trainable_blocks is not None:
+            train_upper_blocks(encoder, config.trainable_blocks)
         if config.micro_batch_size is not None:
             encode_in_chunks(encoder, config.micro_batch_size)
         self.class_weights = (

@@ -25,6 +25,18 @@ def freeze_below(encoder: SkeletonTransformer, first_block: int) -> None:
     encoder.norm.requires_grad_(True)
 
 
+def train_upper_blocks(encoder: SkeletonTransformer, count: int) -> None:
+    """Train the uppermost `count` blocks and the last norm, as `freeze_below` says.
+
+    Raises:
+        ConfigError: there are not so many blocks.
+    """
+    depth = encoder.config.depth
+    if count > depth:
+        raise ConfigError(f"trainable_blocks must be at most {depth}, the encoder's depth, got {count}")
+    freeze_below(encoder, depth - count)
+
+
 def freeze_encoder(encoder: SkeletonTransformer) -> None:
     """Train nothing of the encoder, as in the heads-only stage of STARS-3stage."""
     encoder.requires_grad_(False)

@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stars_hub.errors import ConfigError
 from stars_hub.objectives import NNCLR
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.training.cache import FeatureCache, can_cache, encode_once
 from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import TuneConfig
 from stars_hub.training.data import check_layout, open_data
-from stars_hub.training.freezing import freeze_below, freeze_encoder
+from stars_hub.training.freezing import freeze_encoder, train_upper_blocks
 from stars_hub.training.loop import train
 from stars_hub.training.run import TrainResult
 from stars_hub.training.stage import Stage
@@ -70,13 +69,8 @@ class TuneStage(Stage[TuneConfig]):
         if config.freeze_encoder:
             freeze_encoder(encoder)
         else:
-            depth = encoder.config.depth
-            blocks = depth - depth // 2 if config.trainable_blocks is None else config.trainable_blocks
-            if blocks > depth:
-                raise ConfigError(
-                    f"trainable_blocks must be at most {depth}, the encoder's depth, got {blocks}"
-                )
-            freeze_below(encoder, depth - blocks)
+            depth, blocks = encoder.config.depth, config.trainable_blocks
+            train_upper_blocks(encoder, depth - depth // 2 if blocks is None else blocks)
         if config.micro_batch_size is not None:
             encode_in_chunks(encoder, config.micro_batch_size)
         if config.freeze_encoder and num_samples and can_cache(config, encoder):
