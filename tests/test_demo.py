@@ -102,7 +102,7 @@ def test_the_command_tells_all_and_repeats_itself(demo: Demo, model: Path, tmp_p
     assert f"{tmp_path / 'new' / 'place' / 'report.html'}: open it" in result.output
     for step in [*demo.seconds, "altogether"]:
         assert re.search(rf"^{step} +\d+\.\d\d s", result.output, re.MULTILINE)
-    assert re.search(r"\d+ sequences a second, features of width 16$", result.output, re.MULTILINE)
+    assert re.search(r"[\d.]+ sequences a second, features of width 16$", result.output, re.MULTILINE)
     again = features_in(tmp_path / "new" / "place" / "features.npz")
     np.testing.assert_array_equal(again, features_in(demo.features))
 
