@@ -135,7 +135,8 @@ def finetune_pku(**changes: Any) -> FinetuneConfig:
 def finetune_small_data(**changes: Any) -> FinetuneConfig:
     """Fine-tuning on fifty to a few thousand recordings: small batches, a narrow head, less dropout of paths.
 
-    First values, not tuned ones. The recordings of a fifth of the subjects choose the model `best`.
+    First values, not tuned ones. A fifth of the subjects, or of each class where subjects are not known,
+    choose the model `best`, and end the run once they get no better.
     """
     return _with(
         FinetuneConfig,
@@ -145,7 +146,9 @@ def finetune_small_data(**changes: Any) -> FinetuneConfig:
         drop_path_rate=0.1,
         batch_size=16,
         lr=1e-3,
-        epochs=50,
+        epochs=30,
+        warmup_epochs=2.0,
+        patience=8,
         class_weights="balanced",
     )
 

@@ -62,8 +62,8 @@ def open_data(config: TrainConfig) -> TrainData:
 def open_labelled_data(config: FinetuneConfig) -> TrainData:
     """Open a run's stores for classification: what is trained on, and the recordings for validation.
 
-    Recordings without a label are left out. Of `config.fraction`, the part is drawn after those for
-    validation were set apart.
+    Recordings without a label are left out. Validation is on subjects set apart; where fewer than two are
+    known, on a random part of each class. Of `config.fraction`, the part is drawn after that.
 
     Raises:
         ConfigError: no data was named, no recording has a label, or there is nothing to validate on where
@@ -72,14 +72,12 @@ def open_labelled_data(config: FinetuneConfig) -> TrainData:
     """
     if not config.data:
         raise ConfigError("data must name at least one skeleton store")
-    store = _labelled(_chosen(_open(config.data), config), config.data)
-    validation = _validation(store, config) if config.monitor_every else None
-    if validation is None:
-        if config.patience or config.monitor_data or config.monitor_subjects:
-            raise ConfigError("validation needs labelled recordings of at least two subjects")
-        train = store
-    else:
-        train = store.select(~np.isin(_keys(store), _keys(validation)))
+    train = _labelled(_chosen(_open(config.data), config), config.data)
+    validation = None
+    if config.monitor_every:
+        train, validation = _set_apart(train, config)
+    if validation is None and (config.patience or config.monitor_data or config.monitor_subjects):
+        raise ConfigError("validation needs labelled recordings of two subjects, or two of a class")
     if config.fraction < 1:
         train = train.select(stratified_subset(train.labels, config.fraction, seed=config.subset_seed))
     return TrainData(train, queries=validation)
@@ -144,10 +142,34 @@ def _labelled(store: SkeletonStore, folders: tuple[str, ...]) -> SkeletonStore:
     return labelled
 
 
-def _validation(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore | None:
-    """Recordings to validate on: of some subjects, or all of another store."""
-    if not config.monitor_data:
-        return _divide(store, config)[1]
+def _set_apart(store: SkeletonStore, config: FinetuneConfig) -> tuple[SkeletonStore, SkeletonStore | None]:
+    """What is trained on, and what is not because it validates."""
+    if config.monitor_data:
+        validation = _other_store(store, config)
+    else:
+        validation = _divide(store, config)[1]
+        if validation is None and not config.monitor_subjects:
+            return _set_part_apart(store, config)
+    if validation is None:
+        return store, None
+    return store.select(~np.isin(_keys(store), _keys(validation))), validation
+
+
+def _set_part_apart(
+    store: SkeletonStore, config: FinetuneConfig
+) -> tuple[SkeletonStore, SkeletonStore | None]:
+    """A random part of each class validates, but never all of a class."""
+    firsts = np.unique(store.labels, return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(store)), firsts)
+    if not len(others):
+        return store, None
+    drawn = others[stratified_subset(store.labels[others], config.monitor_fraction, seed=config.seed)]
+    validates = np.isin(np.arange(len(store)), drawn)
+    return store.select(~validates), store.select(validates)
+
+
+def _other_store(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore | None:
+    """The recordings of another store, or those of some of its subjects."""
     other = _labelled(_open(config.monitor_data), config.monitor_data)
     if config.monitor_subjects:
         other = other.select(np.isin(other.subjects.astype(str), config.monitor_subjects))

@@ -152,11 +152,21 @@ def test_nothing_to_learn_from(tmp_path: Path) -> None:
         open_labelled_data(finetune_config(tmp_path, data=()))
 
 
-def test_recordings_of_unknown_subjects_are_all_trained_on(tmp_path: Path) -> None:
-    store = labelled_store(tmp_path / "store", [0, 1] * 4, subjects=None)
-    assert open_labelled_data(finetune_config(tmp_path, data=str(store))).queries is None
+def test_where_subjects_are_unknown_a_part_of_each_class_validates(tmp_path: Path) -> None:
+    labels = [0, 1] * 11 + [2]
+    store = labelled_store(tmp_path / "store", labels, subjects=None)
+    data = open_labelled_data(finetune_config(tmp_path, data=str(store), monitor_fraction=0.3))
+    assert data.queries is not None
+    assert np.bincount(data.queries.labels, minlength=3).tolist() == [3, 3, 0]  # a third class of one stays
+    names = np.concatenate([data.train.names, data.queries.names]).tolist()
+    assert sorted(names, key=int) == [str(number) for number in range(len(labels))]
     with pytest.raises(ConfigError, match="validation needs"):
-        open_labelled_data(finetune_config(tmp_path, data=str(store), patience=3))
+        open_labelled_data(finetune_config(tmp_path, data=str(store), monitor_subjects=("7",)))
+
+    single = labelled_store(tmp_path / "single", [0, 1], subjects=None)
+    assert open_labelled_data(finetune_config(tmp_path, data=str(single))).queries is None
+    with pytest.raises(ConfigError, match="validation needs"):
+        open_labelled_data(finetune_config(tmp_path, data=str(single), patience=1))
 
 
 def test_classes_are_those_of_the_store_or_numbers(tmp_path: Path) -> None:
