@@ -84,7 +84,7 @@ def tune_small_data(**changes: Any) -> TuneConfig:
     return _with(
         TuneConfig,
         changes,
-        epochs=20,
+        epochs=12,
         batch_size=64,
         lr=3e-3,
         layer_decay=0.8,
