@@ -115,7 +115,7 @@ def test_two_views_on_two_processes_equal_one(prepared: Path, tmp_path: Path) ->
     # The gradient of a bias before batch normalisation is rounding alone, which Adam makes larger.
     compare(one.folder, two, atol=10 * _ROUNDING)
     plain = run(tune_config(prepared, output=str(tmp_path / "p"), **(settings | {"two_views": False})))
-    assert plain.history[0]["loss"] != one.history[0]["loss"]
+    assert plain.history[-1]["loss"] != one.history[-1]["loss"]
 
 
 @pytest.mark.parametrize("skip", [False, True])
