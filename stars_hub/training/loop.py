@@ -8,6 +8,7 @@ off before the state is done again, with the same result, because nothing random
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -165,7 +166,9 @@ def save(run: RunFolder, session: Session, progress: Progress) -> None:
 
 
 def _card(session: Session) -> ModelCard:
-    return ModelCard("stars", session.stage.summary, config=session.stage.objective.encoder.config.to_dict())
+    """Called after the run, whose folder is what the next command names."""
+    config = session.stage.objective.encoder.config.to_dict()
+    return ModelCard(Path(session.config.output).name, session.stage.summary, config=config)
 
 
 def _place(progress: Progress) -> str:
