@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.open_data.stores import TRAINING
+from benchmarks.open_data.stores import BALANCED, PART, TRAINING
 from stars_hub.model import EncoderConfig, STARSEncoder
 from stars_hub.recipes import pretrain_recipe, tune_recipe
 from stars_hub.training import pretrain, tune
@@ -42,7 +42,7 @@ class Tuning(NamedTuple):
     """
 
     start: str
-    data: tuple[str, ...] = TRAINING
+    data: tuple[str, ...] = BALANCED
     changes: dict[str, Any] = {}  # noqa: RUF012
 
 
@@ -57,6 +57,7 @@ SHORTER = {"epochs": 8}
 ONE_VIEW: dict[str, Any] = {
     "two_views": False, "crop": (1.0, 1.0), "rotation": 0.0, "mirror": 0.0, "stretch": 0.0
 }  # fmt: skip
+PAPER_RATES = {"lr": 1e-3, "layer_decay": 0.45}
 
 PRETRAINED = {
     "mamp": Pretraining(),
@@ -65,17 +66,21 @@ PRETRAINED = {
 }
 TUNED = {
     "stars": Tuning("mamp"),
+    "stars-unbalanced": Tuning("mamp", TRAINING, {"epochs": 12, "queue_size": 2048}),
     "stars-heads": Tuning("mamp", changes={"freeze_encoder": True} | ONE_VIEW),
     "stars-3stage": Tuning("stars-heads"),
     "small-stars": Tuning("small-mamp", changes=SHORTER),
-    "small-stars-without-utd": Tuning("small-mamp-without-utd", WITHOUT_UTD, SHORTER),
     "small-stars-one-view": Tuning("small-mamp", changes=SHORTER | ONE_VIEW),
-    "small-stars-one-view-paper-rates": Tuning(
-        "small-mamp", changes=SHORTER | ONE_VIEW | {"lr": 1e-3, "layer_decay": 0.45}
-    ),
+    "small-stars-as-in-the-paper": Tuning("small-mamp", changes=SHORTER | ONE_VIEW | PAPER_RATES),
+    "small-stars-queue-128": Tuning("small-mamp", changes=SHORTER | {"queue_size": 128}),
     "small-stars-layer-decay-0.45": Tuning("small-mamp", changes=SHORTER | {"layer_decay": 0.45}),
-    "small-stars-queue-256": Tuning("small-mamp", changes=SHORTER | {"queue_size": 256}),
     "small-stars-all-blocks": Tuning("small-mamp", changes=SHORTER | {"trainable_blocks": 4}),
+    "small-stars-top-block": Tuning("small-mamp", changes=SHORTER | {"trainable_blocks": 1}),
+    "small-stars-24-epochs": Tuning("small-mamp", changes={"epochs": 24}),
+    "small-stars-without-utd": Tuning("small-mamp-without-utd", (PART, "irds_sample"), SHORTER),
+    "small-stars-without-utd-unbalanced": Tuning(
+        "small-mamp-without-utd", WITHOUT_UTD, SHORTER | {"queue_size": 2048}
+    ),
 }
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stars_hub.skeletons import SkeletonStore, convert_layout, read_sequences
 
 LAYOUT = "ntu25"
@@ -28,6 +30,9 @@ DATASETS = {
 }
 TRAINING = ("uiprmd", "utd_odd", "irds_sample")
 TEST = "utd_even"
+PART = "uiprmd_part"
+BALANCED = (PART, "utd_odd", "irds_sample")  # UI-PRMD has 200 recordings of a movement, the others about 20
+_PART_SIZE = 200
 
 
 def make_stores(data: Path, work: Path) -> None:
@@ -35,7 +40,7 @@ def make_stores(data: Path, work: Path) -> None:
 
     Args:
         data: the folder of NAME.npz and NAME.json.
-        work: gets a store for each of `TRAINING` and for `TEST`.
+        work: gets a store for each of `TRAINING`, for `TEST` and for `PART`, a tenth of UI-PRMD at random.
     """
     for name, dataset in DATASETS.items():
         parts = ("utd_odd", "utd_even") if name == "utd_mhad" else (name,)
@@ -57,3 +62,7 @@ def make_stores(data: Path, work: Path) -> None:
             ]
             if not (work / part).exists():
                 SkeletonStore.create(work / part, kept, layout=LAYOUT, label_names=names)
+    if not (work / PART).exists():
+        whole = SkeletonStore.open(work / "uiprmd")
+        chosen = np.sort(np.random.default_rng(0).permutation(len(whole))[:_PART_SIZE])
+        whole.select(chosen).copy(work / PART)
