@@ -11,17 +11,17 @@ rows that are already there stay, unless --again is given.
 
 import argparse
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.common import RESULTS
+from benchmarks.common import RESULTS, environment
 from benchmarks.open_data.encoders import PRETRAINED, TUNED, train_encoder, untrained
 from benchmarks.open_data.stores import make_stores
 from benchmarks.open_data.study import assess, test_sets
 from benchmarks.open_data.table import render
+from stars_hub.files import whole_file
 
 RESULT = RESULTS / "open_data.json"
 BASELINES = ("raw joints", "untrained")
@@ -43,11 +43,12 @@ def main() -> None:
     make_stores(options.data, options.work)
     found: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": {}}
     for name in options.only:
-        model = model_of(options.work, name)
         if name not in found["rows"] or options.again:
+            model = model_of(options.work, name)
             found["rows"][name] = {data: assess(model, sets) for data, sets in test_sets(options.work)}
-            found["machine"] = f"{platform.processor() or platform.machine()}, torch {torch.__version__}"
-            RESULT.write_text(json.dumps(found, indent=1) + "\n")
+            found["environment"] = environment()
+            with whole_file(RESULT) as temporary:
+                temporary.write_text(json.dumps(found, indent=1) + "\n")
     print(render(found["rows"]))
 
 

@@ -26,9 +26,9 @@ BUNDLED = Path(stars_hub.__file__).parent / "checkpoints" / "bundled"
 LARGEST_CHANGE = 1e-2  # of any feature, against float32
 
 DATASETS = {
-    "ui-prmd": "all 2,000 recordings of 10 people",
-    "utd-mhad": "the 431 recordings of 4 of 8 people, those with odd numbers",
-    "irds": "188 recordings of 3 of 29 people",
+    "ui-prmd": "2,000 recordings of 10 people (of which tuning saw 200)",
+    "utd-mhad": "431 recordings of the 4 people with odd numbers",
+    "irds": "188 recordings of 3 people",
 }
 COMMANDS = (
     "git clone THE-PROJECT && cd THE-PROJECT && pip install '.[test]'",
@@ -75,7 +75,7 @@ def export(
         ValueError: half precision changes a feature too much.
     """
     encoder = STARSEncoder.from_pretrained(model)
-    environment = {"machine": results["machine"], "stars_hub": stars_hub.__version__}
+    environment = {**results["environment"], "stars_hub": stars_hub.__version__}
     provenance = {
         "config": encoder.config.to_dict(),
         "datasets": DATASETS,
@@ -108,10 +108,16 @@ def metrics(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def keep_log(run: Path, folder: Path) -> None:
-    """Copy a run's settings and its numbers of every epoch."""
+    """Keep a run's settings, its stores and models by name alone, and its numbers of every epoch."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "metrics.jsonl"):
-        shutil.copyfile(run / name, folder / f"{run.name}-{name}")
+    config = json.loads((run / "config.json").read_text())
+    for field in ("data", "monitor_data"):
+        config[field] = [Path(store).name for store in config[field]]
+    config["output"] = Path(config["output"]).name
+    if config["model"]:
+        config["model"] = "/".join(Path(config["model"]).parts[-2:])
+    (folder / f"{run.name}-config.json").write_text(json.dumps(config, indent=1) + "\n")
+    shutil.copyfile(run / "metrics.jsonl", folder / f"{run.name}-metrics.jsonl")
 
 
 if __name__ == "__main__":
