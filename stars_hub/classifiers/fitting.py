@@ -230,15 +230,16 @@ def _fit_blocks(
         "seed": how.seed,
         "device": str(encoder.pos_embed.device),
         "progress": how.progress,
-        "monitor_every": 0,
     }
     if mode == "partial":
         settings["trainable_blocks"] = encoder.config.depth - encoder.config.depth // 2
     if how.epochs is not None:
         settings |= {"epochs": how.epochs, "warmup_epochs": min(5.0, how.epochs / 10)}
     if len(validation):
-        settings |= {"monitor_data": (str(validation.copy(scratch / "validation").folder),)}
-        settings |= {"monitor_every": 1, "patience": _PATIENCE}
+        store = str(validation.copy(scratch / "validation").folder)
+        settings |= {"monitor_data": (store,), "patience": _PATIENCE}
+    else:
+        settings |= {"monitor_every": 0, "patience": 0}
     with redirect_stdout(StringIO()) if how.progress is False else nullcontext():
         result = finetune(finetune_small_data(**settings))
     objective = Classification.from_pretrained(result.best or result.last)
