@@ -14,7 +14,7 @@ import pytest
 from stars_hub import EncoderConfig, STARSEncoder, __version__
 
 ROOT = Path(__file__).parents[1]
-TOP = [".ci", "benchmarks", "examples", "stars_hub", "tests"]
+TOP = [".ci", "benchmarks", "docs", "examples", "stars_hub", "tests"]
 FILES = [
     "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md",
     "pyproject.toml", "setup.cfg",

@@ -104,6 +104,7 @@ class NNCLR(Objective):
         sample_ids: Tensor,
         x_second: Tensor | None = None,
         *,
+        groups: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Compute the loss; in training mode, remember the batch afterwards.
@@ -113,6 +114,8 @@ class NNCLR(Objective):
             sample_ids: (N,) integers, a sample's own in all epochs: it is never its own neighbour.
             x_second: a second, augmented view of the same samples: then both views have their gradient, the
                 statistics take both in turn, and the first view's features are remembered.
+            groups: (N,) integers: neighbours are of another group; None: each sample is one of its own, as in
+                the paper.
             generator: of the choice among `topk`; None: torch's own.
 
         Returns:
@@ -124,22 +127,23 @@ class NNCLR(Objective):
             NotFiniteError: features are NaN or infinite. Statistics and queue are as they were, and every
                 process raises, with the ids of all samples concerned.
         """
-        self._check_batch(x, sample_ids, x_second)
+        groups = sample_ids if groups is None else groups
+        self._check_batch(x, sample_ids, groups, x_second)
         features = self.encoder(x if x_second is None else torch.cat([x, x_second]))
         with torch.autocast(x.device.type, enabled=False):
             features = features.to(self.queue.features.dtype)
-            ids = self._check_features(features, sample_ids)
+            all_groups = self._check_features(features, sample_ids, groups)
             first = self._heads(features[: len(x)], _MOMENTUM_OF_TWO if x_second is None else _MOMENTUM)
             if x_second is None:
-                loss = self._contrast(first, first, sample_ids, generator)
+                loss = self._contrast(first, first, groups, generator)
                 loss = 0.5 * loss + 0.5 * loss.detach()
             else:
                 second = self._heads(features[len(x) :], _MOMENTUM)
-                forth = self._contrast(first, second, sample_ids, generator)
-                back = self._contrast(second, first, sample_ids, generator)
+                forth = self._contrast(first, second, groups, generator)
+                back = self._contrast(second, first, groups, generator)
                 loss = 0.5 * (forth + back)
             if self.training:
-                self.queue.enqueue(all_gather(first[0]), ids)
+                self.queue.enqueue(all_gather(first[0]), all_groups)
         return loss
 
     def project(self, x: Tensor) -> Tensor:
@@ -176,32 +180,34 @@ class NNCLR(Objective):
         self,
         searching: tuple[Tensor, Tensor],
         predicting: tuple[Tensor, Tensor],
-        sample_ids: Tensor,
+        groups: Tensor,
         generator: torch.Generator | None,
     ) -> Tensor:
         z, p = searching[0], predicting[1]
-        neighbours = self.queue.nearest(z, sample_ids, topk=self.topk, generator=generator)
+        neighbours = self.queue.nearest(z, groups, topk=self.topk, generator=generator)
         return nnclr_loss(neighbours, p, temperature=self.temperature)
 
-    def _check_batch(self, x: Tensor, sample_ids: Tensor, x_second: Tensor | None) -> None:
+    def _check_batch(self, x: Tensor, sample_ids: Tensor, groups: Tensor, x_second: Tensor | None) -> None:
         self.encoder.check_input(x)
-        if sample_ids.shape != x.shape[:1] or sample_ids.dtype != torch.int64:
-            raise SequenceError(
-                f"expected sample_ids of shape ({len(x)},) and type int64, got {tuple(sample_ids.shape)} of "
-                f"{sample_ids.dtype}"
-            )
+        for name, given in (("sample_ids", sample_ids), ("groups", groups)):
+            if given.shape != x.shape[:1] or given.dtype != torch.int64:
+                raise SequenceError(
+                    f"expected {name} of shape ({len(x)},) and type int64, got {tuple(given.shape)} of "
+                    f"{given.dtype}"
+                )
         if x_second is not None and x_second.shape != x.shape:
             raise SequenceError(
                 f"expected x_second of x's shape {tuple(x.shape)}, got {tuple(x_second.shape)}"
             )
 
-    def _check_features(self, features: Tensor, sample_ids: Tensor) -> Tensor:
-        """The ids of all processes' samples, once their features are known to be finite and several."""
+    def _check_features(self, features: Tensor, sample_ids: Tensor, groups: Tensor) -> Tensor:
+        """The groups of all processes' samples, once their features are known to be finite and several."""
         finite = features.isfinite().all(dim=1)
         finite = finite[: len(sample_ids)] & finite[-len(sample_ids) :]  # of all views, be they one or two
-        ids, finite = all_gather(torch.stack([sample_ids, finite.long()], dim=1)).unbind(1)
+        gathered = all_gather(torch.stack([sample_ids, groups, finite.long()], dim=1))
+        ids, all_groups, finite = gathered.unbind(1)
         if not finite.all():
             raise NotFiniteError("the features of", ids[finite == 0].tolist())
         if self.training and len(ids) < 2:
             raise SequenceError(f"training needs at least 2 samples in a batch, got {len(ids)}")
-        return ids
+        return all_groups

@@ -13,7 +13,7 @@ NOBODY = -1
 
 
 class NeighbourQueue(nn.Module):
-    """A ring of unit vectors and the samples they came from; all of it travels in the state dict.
+    """A ring of unit vectors and the samples, or groups of such, they came from; all is in the state dict.
 
     Args:
         size: rows, K.
@@ -24,7 +24,7 @@ class NeighbourQueue(nn.Module):
 
     Attributes:
         features: (K, D), unit vectors, random at the start.
-        ids: (K,), the sample of each row, -1 at the start.
+        ids: (K,), the sample or group of each row, -1 at the start.
         pointer: (), the row that is written next.
     """
 
@@ -44,11 +44,11 @@ class NeighbourQueue(nn.Module):
     def nearest(
         self, z: Tensor, ids: Tensor, *, topk: int = 0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Find each feature's nearest row that is not of the same sample.
+        """Find each feature's nearest row that is not of the same sample or group.
 
         Args:
             z: (N, D), unit vectors.
-            ids: (N,), their samples; rows of the same id count as opposite.
+            ids: (N,), their samples or groups; rows of the same id count as opposite.
             topk: 0: the nearest; else one of so many nearest, at random.
             generator: of that choice; None: torch's own.
 
@@ -68,7 +68,7 @@ class NeighbourQueue(nn.Module):
 
         Args:
             z: (N, D), unit vectors, of any N.
-            ids: (N,), their samples.
+            ids: (N,), their samples or groups.
         """
         size = len(self.features)
         order = torch.arange(max(0, len(z) - size), len(z), device=z.device)

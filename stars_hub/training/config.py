@@ -174,6 +174,9 @@ class TuneConfig(TrainConfig):
         False, "Contrast two differently cropped, turned, mirrored and stretched views of each sample."
     )
     topk: int = option(0, "Take one of so many nearest neighbours at random; 0: the nearest.", least=0)
+    other_subjects: bool = option(
+        False, "Look for neighbours among other subjects: takes by one person are each other's nearest."
+    )
 
     epochs: int = option(10, "Passes over the data.", least=1)
     layer_decay: float = option(0.45, "Factor of the learning rate from one block down to the next.")

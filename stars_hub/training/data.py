@@ -123,7 +123,7 @@ def _chosen(store: SkeletonStore, config: TrainConfig) -> SkeletonStore:
 def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | None, SkeletonStore | None]:
     """Bank and queries, by subject; None where there are too few subjects for that."""
     subjects = store.subjects.astype(str)
-    known = sorted(set(subjects.tolist()) - {"-1", ""})
+    known = store.known_subjects
     if config.monitor_subjects:
         chosen = [subject for subject in known if subject in config.monitor_subjects]
     else:

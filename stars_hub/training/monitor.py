@@ -136,5 +136,5 @@ def clip_settings(encoder: EncoderConfig) -> dict[str, Any]:
 
 
 def _whose(store: SkeletonStore) -> str:
-    subjects = sorted(set(store.subjects.astype(str).tolist()) - {"-1", ""})
+    subjects = store.known_subjects
     return f" of subjects {', '.join(subjects)}" if subjects else ""

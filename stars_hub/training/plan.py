@@ -45,7 +45,7 @@ def stage_of(config: TrainConfig) -> tuple[Stage[Any], TrainData]:
         return FinetuneStage(config, data), data
     data = open_data(config)
     build: Any = PretrainStage if isinstance(config, PretrainConfig) else TuneStage
-    return build(config, data.train.layout), data
+    return build(config, data), data
 
 
 def _data(data: TrainData, session: Session) -> str:

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from stars_hub.distributed import all_sum
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.objectives import MAMP
-from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.training.config import PretrainConfig
-from stars_hub.training.data import check_layout, open_data
+from stars_hub.training.data import TrainData, check_layout, open_data
 from stars_hub.training.loop import train
 from stars_hub.training.run import TrainResult
 from stars_hub.training.stage import Stage, split_batch
@@ -41,7 +40,7 @@ def pretrain(config: PretrainConfig) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written. The code is 143.
     """
     data = open_data(config)
-    return train(PretrainStage(config, data.train.layout), data)
+    return train(PretrainStage(config, data), data)
 
 
 class PretrainStage(Stage[PretrainConfig]):
@@ -49,14 +48,15 @@ class PretrainStage(Stage[PretrainConfig]):
 
     Args:
         config: of the run.
-        layout: of the recordings.
+        data: the recordings to train on.
     """
 
     objective: MAMP
     summary = "An encoder of 3D skeleton recordings, pretrained by masked motion prediction (MAMP)."
 
-    def __init__(self, config: PretrainConfig, layout: SkeletonLayout) -> None:
+    def __init__(self, config: PretrainConfig, data: TrainData) -> None:
         super().__init__(config)
+        layout = data.train.layout
         settings: dict[str, Any] = {
             "decoder_depth": config.decoder_depth,
             "mask_ratio": config.mask_ratio,

@@ -246,3 +246,26 @@ def test_topk_is_repeatable_with_a_generator(make: Make, persons: Tensor) -> Non
         make(topk=5)(x, IDS, generator=torch.Generator().manual_seed(seed)).item() for seed in (0, 0, 1)
     ]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_neighbours_are_of_another_group(make: Make, persons: Tensor) -> None:
+    x = persons.double()
+    objective = make(queue_size=6)
+    groups = torch.tensor([0, 0, 0, 1, 1, 1])
+    objective(x, IDS, groups=groups)
+    assert objective.queue.ids.tolist() == groups.tolist()
+    objective.eval()
+    rows = objective.queue.features.clone()
+    z = F.normalize(objective.project(x))
+    p = F.normalize(objective.predictor(objective.project(x)))
+    nearest = [int((row @ rows.T).masked_fill(groups == group, -2).argmax()) for row, group in zip(z, groups)]
+    assert all(groups[neighbour] != group for neighbour, group in zip(nearest, groups))
+    expected = F.cross_entropy(rows[nearest] @ p.T / objective.temperature, torch.arange(6))
+    torch.testing.assert_close(objective(x, IDS, groups=groups), expected)
+
+
+def test_a_group_for_each_sample_is_the_paper_s_rule(make: Make, persons: Tensor) -> None:
+    first, second = make(), make()
+    for _ in range(2):
+        loss = first(persons.double(), IDS)
+        torch.testing.assert_close(second(persons.double(), IDS, groups=IDS + 7), loss, rtol=0, atol=0)

@@ -152,10 +152,14 @@ def test_batch_must_divide_among_processes(config: Make, monkeypatch: pytest.Mon
 
 
 def test_chunks_hold_fewer_samples(prepared: Path) -> None:
+    from stars_hub.skeletons.store import SkeletonStore
+    from stars_hub.training.data import TrainData
     from stars_hub.training.tuning import TuneStage
     from tests.training.conftest import tune_config
 
-    stage = TuneStage(tune_config(prepared, micro_batch_size=3), store_of_layout(prepared))
+    stage = TuneStage(
+        tune_config(prepared, micro_batch_size=3), TrainData(SkeletonStore.open(prepared / "store"))
+    )
     sizes: list[int] = []
 
     def note(module: Any, args: tuple[Tensor, ...]) -> None:
@@ -164,12 +168,6 @@ def test_chunks_hold_fewer_samples(prepared: Path) -> None:
     stage.objective.encoder.blocks[0].register_forward_pre_hook(note)
     stage.objective.encoder(torch.randn(8, 3, 8, 25, 2))
     assert max(sizes) <= 6  # rows: two persons of each of three samples
-
-
-def store_of_layout(prepared: Path) -> Any:
-    from stars_hub.skeletons.store import SkeletonStore
-
-    return SkeletonStore.open(prepared / "store").layout
 
 
 @pytest.mark.ddp

@@ -130,6 +130,11 @@ class StoreArrays:
         return np.full(len(self), NO_NUMBER)
 
     @property
+    def known_subjects(self) -> list[str]:
+        """The subjects that are known, as text, in its order."""
+        return sorted(set(self.subjects.astype(str).tolist()) - {str(NO_NUMBER), ""})
+
+    @property
     def lengths(self) -> np.ndarray:
         """(N,) int64, frames of each sample."""
         return self._source.lengths[self._rows]
