@@ -258,8 +258,8 @@ def test_neighbours_are_of_another_group(make: Make, persons: Tensor) -> None:
     rows = objective.queue.features.clone()
     z = F.normalize(objective.project(x))
     p = F.normalize(objective.predictor(objective.project(x)))
-    nearest = [int((row @ rows.T).masked_fill(groups == group, -2).argmax()) for row, group in zip(z, groups)]
-    assert all(groups[neighbour] != group for neighbour, group in zip(nearest, groups))
+    nearest = (z @ rows.T).masked_fill(groups[:, None] == groups, -2).argmax(dim=1)
+    assert (groups[nearest] != groups).all()
     expected = F.cross_entropy(rows[nearest] @ p.T / objective.temperature, torch.arange(6))
     torch.testing.assert_close(objective(x, IDS, groups=groups), expected)
 
