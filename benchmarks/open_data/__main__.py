@@ -18,6 +18,7 @@ import torch
 
 from benchmarks.common import RESULTS, environment
 from benchmarks.open_data.encoders import PRETRAINED, TUNED, train_encoder, untrained
+from benchmarks.open_data.finetuning import FINETUNED, finetuned
 from benchmarks.open_data.stores import make_stores
 from benchmarks.open_data.study import assess, test_sets
 from benchmarks.open_data.table import render
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="ROW")
+    parser.add_argument("--finetune", nargs="*", choices=FINETUNED, default=FINETUNED, metavar="ROW")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="measure rows anew")
     options = parser.parse_args()
@@ -46,10 +48,19 @@ def main() -> None:
         if name not in found["rows"] or options.again:
             model = model_of(options.work, name)
             found["rows"][name] = {data: assess(model, sets) for data, sets in test_sets(options.work)}
-            found["environment"] = environment()
-            with whole_file(RESULT) as temporary:
-                temporary.write_text(json.dumps(found, indent=1) + "\n")
+            _write(found)
+    for name in (name for name in options.finetune if name in found["rows"]):
+        row = found["rows"][name]["utd_mhad"]
+        if "fine-tune" not in row or options.again:
+            row["fine-tune"] = finetuned(options.work, name)
+            _write(found)
     print(render(found["rows"]))
+
+
+def _write(found: dict[str, Any]) -> None:
+    found["environment"] = environment()
+    with whole_file(RESULT) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def model_of(work: Path, name: str) -> Path | str:

@@ -54,10 +54,11 @@ SMALLER: dict[str, Any] = {
     "warmup_epochs": 2.0,
 }
 SHORTER = {"epochs": 8}
+OWN_SUBJECT: dict[str, Any] = {"other_subjects": False, "topk": 0}
 ONE_VIEW: dict[str, Any] = {
     "two_views": False, "crop": (1.0, 1.0), "rotation": 0.0, "mirror": 0.0, "stretch": 0.0
 }  # fmt: skip
-PAPER_RATES = {"lr": 1e-3, "layer_decay": 0.45}
+PAPER: dict[str, Any] = ONE_VIEW | OWN_SUBJECT | {"lr": 1e-3, "layer_decay": 0.45}
 
 PRETRAINED = {
     "mamp": Pretraining(),
@@ -66,21 +67,21 @@ PRETRAINED = {
 }
 TUNED = {
     "stars": Tuning("mamp"),
-    "stars-unbalanced": Tuning("mamp", TRAINING, {"epochs": 12, "queue_size": 2048}),
-    "stars-heads": Tuning("mamp", changes={"freeze_encoder": True} | ONE_VIEW),
+    "stars-unbalanced": Tuning(
+        "mamp", TRAINING, OWN_SUBJECT | {"epochs": 12, "lr": 3e-3, "queue_size": 2048}
+    ),
+    "stars-heads": Tuning("mamp", changes={"freeze_encoder": True, "epochs": 20} | ONE_VIEW),
     "stars-3stage": Tuning("stars-heads"),
     "small-stars": Tuning("small-mamp", changes=SHORTER),
+    "small-stars-own-subject": Tuning("small-mamp", changes=SHORTER | OWN_SUBJECT),
     "small-stars-one-view": Tuning("small-mamp", changes=SHORTER | ONE_VIEW),
-    "small-stars-as-in-the-paper": Tuning("small-mamp", changes=SHORTER | ONE_VIEW | PAPER_RATES),
+    "small-stars-as-in-the-paper": Tuning("small-mamp", changes=SHORTER | PAPER),
     "small-stars-queue-128": Tuning("small-mamp", changes=SHORTER | {"queue_size": 128}),
     "small-stars-layer-decay-0.45": Tuning("small-mamp", changes=SHORTER | {"layer_decay": 0.45}),
     "small-stars-all-blocks": Tuning("small-mamp", changes=SHORTER | {"trainable_blocks": 4}),
     "small-stars-top-block": Tuning("small-mamp", changes=SHORTER | {"trainable_blocks": 1}),
     "small-stars-24-epochs": Tuning("small-mamp", changes={"epochs": 24}),
     "small-stars-without-utd": Tuning("small-mamp-without-utd", (PART, "irds_sample"), SHORTER),
-    "small-stars-without-utd-unbalanced": Tuning(
-        "small-mamp-without-utd", WITHOUT_UTD, SHORTER | {"queue_size": 2048}
-    ),
 }
 
 

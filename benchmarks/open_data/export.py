@@ -32,7 +32,7 @@ DATASETS = {
 }
 COMMANDS = (
     "git clone THE-PROJECT && cd THE-PROJECT && pip install '.[test]'",
-    "python -m benchmarks.open_data --data RECORDINGS --work FOLDER --only mamp stars",
+    "python -m benchmarks.open_data --data RECORDINGS --work FOLDER --only mamp stars --finetune",
 )
 PROTOCOLS = {
     "utd_mhad": ("UTD-MHAD", "cross-subject: bank odd subjects (431), queries even subjects (430)"),

@@ -10,7 +10,7 @@ TITLES = {
 }
 COLUMNS = (
     *("1-NN", "5-NN", "10-NN", "1-NN z", "1-NN standardised", "1-NN whitened"),
-    *("linear", "1-shot", "5-shot", "silhouette", "NMI"),
+    *("linear", "fine-tune", "1-shot", "5-shot", "silhouette", "NMI"),
 )
 
 
@@ -31,6 +31,7 @@ def _line(name: str, row: Mapping[str, Any]) -> str:
         f"{knn[space]['k=1']:.1f}" if space in knn else "" for space in ("z", "standardised", "whitened")
     ]
     shots = [f"{row[shot][0]:.1f} ± {row[shot][1]:.1f}" for shot in ("1-shot", "5-shot")]
-    cells = [*(f"{value:.1f}" for value in knn["pooled"].values()), *others, f"{row['linear']:.1f}", *shots]
+    cells = [*(f"{value:.1f}" for value in knn["pooled"].values()), *others, f"{row['linear']:.1f}"]
+    cells += [f"{row['fine-tune']:.1f}" if "fine-tune" in row else "", *shots]
     cells += [f"{row['silhouette']:.2f}", f"{row['k-means NMI']:.2f}"]
     return f"| {name} | {' | '.join(cells)} |"
