@@ -83,8 +83,8 @@ def tune_small_data(**changes: Any) -> TuneConfig:
     """STARS on a thousand recordings: two augmented views, and neighbours among other people.
 
     Tuned on 819 open recordings (`benchmarks/open_data`), by 1-NN of each of UTD-MHAD's four odd subjects
-    among the other three: 71 % before tuning; then 68 % where a neighbour may be of the same person, 73 % where
-    it may not. Where subjects are not known, set `other_subjects=False`.
+    among the other three: 71 % before tuning; then 68 % where a neighbour may be of the same person, 73 %
+    where it may not. Where subjects are not known, set `other_subjects=False`.
     """
     return _with(
         TuneConfig,

@@ -1,4 +1,4 @@
-"""Fine-tuning on UTD-MHAD's odd subjects, tested on the even ones: of an encoder of the study, or from scratch."""
+"""Fine-tuning on UTD-MHAD's odd subjects, tested on the even ones: of an encoder, or from scratch."""
 
 from pathlib import Path
 
