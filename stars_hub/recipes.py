@@ -89,7 +89,7 @@ def tune_small_data(**changes: Any) -> TuneConfig:
     return _with(
         TuneConfig,
         changes,
-        epochs=24,
+        epochs=12,
         batch_size=64,
         lr=1e-3,
         layer_decay=0.8,
