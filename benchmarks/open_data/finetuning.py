@@ -1,6 +1,7 @@
 """Fine-tuning on UTD-MHAD's odd subjects, tested on the even ones: of an encoder, or from scratch."""
 
 from pathlib import Path
+from typing import Any
 
 from benchmarks.open_data.encoders import train_encoder
 from benchmarks.open_data.stores import TEST
@@ -14,19 +15,12 @@ EPOCHS = 20
 
 
 def finetuned(work: Path, name: str) -> float:
-    """Train by the recipe for small data and test the last epoch's model; goes on where it was interrupted.
+    """Train and test the last epoch's model; goes on where it was interrupted.
 
     Returns:
         Accuracy in percent.
     """
     model = "" if name == SCRATCH else str(train_encoder(work, name))
-    recipe = (
-        finetune_recipe("small-data-scratch", encoder=pretrain_recipe("small-data").encoder)
-        if name == SCRATCH
-        else finetune_recipe("small-data", model=model)
-    )
-    settings = {field: getattr(recipe, field) for field in finetune_settings()}
-    settings |= {"epochs": EPOCHS, "precision": "bfloat16"}
     found = evaluate(
         "finetune",
         model,
@@ -34,6 +28,21 @@ def finetuned(work: Path, name: str) -> float:
         test=work / TEST,
         runs_folder=work / "finetuned" / name,
         progress=False,
-        **settings,
+        **finetune_fields(model),
     )
     return round(found.metrics["accuracy"], 2)
+
+
+def finetune_fields(model: str) -> dict[str, Any]:
+    """A fine-tuning protocol's settings: the recipe for small data, but for the number of epochs.
+
+    Args:
+        model: what is fine-tuned; "": a new encoder, of the size of the others.
+    """
+    recipe = (
+        finetune_recipe("small-data", model=model)
+        if model
+        else finetune_recipe("small-data-scratch", encoder=pretrain_recipe("small-data").encoder)
+    )
+    settings = {name: getattr(recipe, name) for name in finetune_settings()}
+    return settings | {"epochs": EPOCHS, "precision": "bfloat16"}
