@@ -15,7 +15,6 @@ from stars_hub import checkpoints
 from stars_hub.classifiers.base import SequenceClassifier
 from stars_hub.classifiers.examples import collect
 from stars_hub.classifiers.fitting import Fit, FitReport, Mode, fit_classification
-from stars_hub.classifiers.labels import classifier_card
 from stars_hub.classifiers.validation import Validation
 from stars_hub.errors import ConfigError
 from stars_hub.model.encoder import STARSEncoder
@@ -165,8 +164,8 @@ class STARSClassifier(SequenceClassifier):
         """Write encoder, head and classes as one model folder; see `SequenceClassifier`."""
         objective = self._ready()
         if card is None:
-            card = classifier_card(
-                folder,
+            card = checkpoints.classifier_card(
+                Path(folder).name,
                 config=self.encoder.config.to_dict(),
                 class_name=type(self).__name__,
                 what="" if self.report is None else str(self.report),

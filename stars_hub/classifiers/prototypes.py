@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stars_hub import checkpoints
 from stars_hub.classifiers.base import SequenceClassifier
 from stars_hub.classifiers.examples import collect
-from stars_hub.classifiers.labels import classifier_card, named_labels
+from stars_hub.classifiers.labels import named_labels
 from stars_hub.errors import CheckpointError, ConfigError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.sources import Sequences
@@ -118,8 +118,12 @@ class PrototypeClassifier(SequenceClassifier):
         encoder = self.encoder
         config = encoder.config.to_dict()
         what = f"It compares them with {len(self.features)} examples; nothing was trained."
-        card = card or classifier_card(
-            folder, config=config, class_name=type(self).__name__, what=what, label_names=self._label_names
+        card = card or checkpoints.classifier_card(
+            Path(folder).name,
+            config=config,
+            class_name=type(self).__name__,
+            what=what,
+            label_names=self._label_names,
         )
         return checkpoints.write_model(
             folder,
