@@ -90,23 +90,33 @@ def export(
         "commands": COMMANDS,
         "environment": environment,
     }
-    card = write_card(stage, metrics(results["rows"][stage]), provenance)
+    card = write_card(stage, metrics(results["rows"][stage], results["rows"]["raw joints"]), provenance)
     with tempfile.TemporaryDirectory() as scratch:
         half = STARSEncoder.from_pretrained(encoder.save_pretrained(scratch, dtype=torch.float16))
-        change = float(np.abs(encoder.encode(store) - half.encode(store)).max())
+        change = float(
+            np.abs(encoder.encode(store, progress=False) - half.encode(store, progress=False)).max()
+        )
     print(f"{NAMES[stage]}: float16 changes features by at most {change:.1e}")
     if not change <= LARGEST_CHANGE:
         raise ValueError(f"half precision changes a feature by {change}, more than {LARGEST_CHANGE}")
     return encoder.save_pretrained(BUNDLED / NAMES[stage], dtype=torch.float16, card=card)
 
 
-def metrics(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures of a card: k-NN and the linear layer on both datasets."""
+def metrics(row: Mapping[str, Any], joints: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures of a card: k-NN, few-shot and the linear layer on both datasets.
+
+    Args:
+        row: of the study, for the encoder.
+        joints: of the study, for the joints themselves.
+    """
     found = []
     for key, (dataset, protocol) in PROTOCOLS.items():
         columns = row[key]
         figures = {f"{k.removeprefix('k=')}-NN": value for k, value in columns["knn"]["pooled"].items()}
         figures["1-NN, whitened features"] = columns["knn"]["whitened"]["k=1"]
+        figures["1-NN, no encoder, centred joints"] = joints[key]["knn"]["pooled"]["k=1"]
+        figures["5-way 1-shot"] = columns["1-shot"][0]
+        figures["5-way 1-shot, no encoder, centred joints"] = joints[key]["1-shot"][0]
         figures["linear"] = columns["linear"]
         found += [
             {"dataset": dataset, "value": value, "protocol": f"{name}, {protocol}"}
