@@ -82,9 +82,9 @@ def tune_pku(**changes: Any) -> TuneConfig:
 def tune_small_data(**changes: Any) -> TuneConfig:
     """STARS on a thousand recordings: two augmented views, and neighbours among other people.
 
-    Tuned on 819 open recordings (`benchmarks/open_data`), by 1-NN of each of UTD-MHAD's four odd subjects
-    among the other three: 71 % before tuning; then 68 % where a neighbour may be of the same person, 73 %
-    where it may not. Where subjects are not known, set `other_subjects=False`.
+    Chosen on 819 open recordings (`benchmarks/open_data`), by k-NN of each of UTD-MHAD's four odd subjects
+    among the other three. 1-NN and 10-NN are 71 and 69 % before tuning, 70 and 72 % after; 69 and 69 % where
+    a neighbour may be of the same person. Where subjects are not known, set `other_subjects=False`.
     """
     return _with(
         TuneConfig,

@@ -87,9 +87,11 @@ USE = {
 }
 
 LIMITS = """\
-- It is small, and saw {recordings}: one person at a time, before a depth camera. It saw no interaction of two
-  people. Recordings with other joints are converted; skeletons estimated from video may give poor features.
-  Measure on data of your own first.
+- It is small, and saw few people doing few things, one at a time, before a depth camera: {recordings}. It saw
+  no interaction of two people. Recordings with other joints are converted; skeletons estimated from video may
+  give poor features. Measure on data of your own first.
+- Where recordings start and end alike and people stand alike, the joints themselves can be better neighbours:
+  see "no encoder" among the results.
 - Its figures are not those of the papers, whose encoder is larger and learned from tens of thousands of
   recordings.
 - It is not made to identify people, nor for medical or safety decisions. That much of its data shows
@@ -133,7 +135,8 @@ def write_card(
         )
     if not used or not metrics:
         raise ValueError("a card names the data that the weights come from, and has measured figures")
-    recordings = " and ".join(f"{what} of {DATASETS[key].name}" for key, what in used.items())
+    *most, last = (f"{DATASETS[key].name} ({what})" for key, what in used.items())
+    recordings = f"{', '.join(most)} and {last}" if most else last
     return ModelCard(
         name=name or NAMES[stage],
         summary=(

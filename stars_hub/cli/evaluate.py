@@ -1,6 +1,7 @@
 """The command evaluate: the protocols of the papers."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ def _settings(context: click.Context, option: click.Parameter, given: tuple[str,
     found: dict[str, Any] = {}
     for item in given:
         name, sign, value = item.partition("=")
+        name = name.replace("-", "_")
         if not sign:
             raise click.BadParameter(f"expected NAME=VALUE, got {item!r}")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice")
         try:
-            found[name.replace("-", "_")] = json.loads(value)
+            found[name] = json.loads(value)
         except json.JSONDecodeError:
-            found[name.replace("-", "_")] = value
+            found[name] = value
     return found
 
 
@@ -69,22 +73,23 @@ def evaluate(
         if path is not None and not path.parent.is_dir():
             raise click.UsageError(f"{path}: there is no folder {path.parent}")
     given = {name: value for name, value in options.items() if value is not None and value != ()}
-    result = evaluate(protocol, model, data, **given, **further)
+    if twice := (given.keys() | {"protocol", "model", "data"}) & further.keys():
+        raise click.UsageError(f"{', '.join(sorted(twice))}: given by --set and otherwise")
+    settings = given | further
+    result = evaluate(protocol, model, data, **settings)
+    if int(os.environ.get("RANK", 0)):
+        return  # of several processes that torchrun started, the first tells and writes
     click.echo(result.table())
     if output is not None:
         click.echo(f"{result.to_json(output)}: the result")
     if report is not None:
-        click.echo(f"{_write_report(report, result, model, data, given)}: the report")
+        click.echo(f"{_write_report(report, result, data, settings)}: the report")
 
 
-def _write_report(path: Path, result: Any, model: str, data: str, given: dict[str, Any]) -> Path:
-    """With a map of the features and moving skeletons of the test recordings."""
-    from stars_hub.evaluation.description import describe
+def _write_report(path: Path, result: Any, data: str, given: dict[str, Any]) -> Path:
+    """With moving skeletons of the test recordings."""
     from stars_hub.evaluation.inputs import open_split
     from stars_hub.evaluation.report import write_report
 
     which = {name: given[name] for name in ("test", "split", "subjects", "classes") if name in given}
-    parts = open_split(data, **which)
-    # Fine-tuning from scratch has no model whose features could be shown.
-    features = describe(model, parts.test, device=given.get("device")) if model else None
-    return write_report(path, result, features=features, labels=parts.test_labels, recordings=parts.test)
+    return write_report(path, result, recordings=open_split(data, **which).test)

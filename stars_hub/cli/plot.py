@@ -66,27 +66,43 @@ def time(runs: tuple[str, ...], metric: str | None, output: Path) -> None:
 @click.option("--class", "classes", multiple=True, help="Label names to show; up to 15 if not given.")
 @click.option("--per-class", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--method", type=click.Choice(["tsne", "pca"]), default="tsne", show_default=True)
+@click.option("--split", help="Show the test part of this split of the store, such as xsub.")
+@click.option("--device", help="Where --model encodes; a GPU if there is one, if not given.")
 @_OUTPUT
 def tsne(
-    store: str, models: tuple[str, ...], features: tuple[str, ...], output: Path, **options: Any
+    store: str,
+    models: tuple[str, ...],
+    features: tuple[str, ...],
+    classes: tuple[str, ...],
+    per_class: int,
+    method: Any,
+    split: str | None,
+    device: str | None,
+    output: Path,
 ) -> None:
     """Features of a labelled STORE in the plane, as in the paper's figure 3."""
+    from stars_hub.evaluation.description import open_encoder
+    from stars_hub.evaluation.embedding import choose_samples
     from stars_hub.evaluation.features import read_features
     from stars_hub.evaluation.plots import plot_tsne
-    from stars_hub.model import STARSEncoder
     from stars_hub.skeletons import SkeletonStore
 
     if not models and not features:
         raise click.UsageError("give --model or --features")
     recordings = SkeletonStore.open(store)
-    by_name = {path: read_features(path, recordings.names.tolist()) for path in features}
-    by_name |= {model: STARSEncoder.from_pretrained(model).encode(recordings) for model in models}
-    shown = by_name if len(by_name) > 1 else next(iter(by_name.values()))
+    if split is not None:
+        recordings = recordings.split(split)[1]
     names = recordings.label_names or [str(label) for label in range(int(recordings.labels.max()) + 1)]
-    if unknown := [name for name in options["classes"] if name not in names]:
+    if unknown := [name for name in classes if name not in names]:
         raise click.UsageError(f"no label {unknown[0]!r}; the labels are {', '.join(names)}")
-    classes = [names.index(name) for name in options.pop("classes")] or None
-    _save(plot_tsne(shown, recordings.labels, names, classes=classes, **options), output)
+    numbers = [names.index(name) for name in classes] or None
+    shown = choose_samples(recordings.labels, classes=numbers, per_class=per_class)
+    drawn = recordings.select(shown)
+    by_name = {path: read_features(path, recordings.names.tolist())[shown] for path in features}
+    by_name |= {model: open_encoder(model, device).encode(drawn) for model in models}
+    values = by_name if len(by_name) > 1 else next(iter(by_name.values()))
+    figure = plot_tsne(values, drawn.labels, names, classes=numbers, per_class=per_class, method=method)
+    _save(figure, output)
 
 
 @plot.command()

@@ -12,6 +12,9 @@ import torch
 from stars_hub.errors import ConfigError, MissingExtraError
 from stars_hub.evaluation.linear import fit_linear
 
+NOT_PERCENT = ("silhouette", "k-means NMI", "within/between")
+"""The metrics that are no accuracies."""
+
 _EPS = 1e-12
 
 

@@ -5,9 +5,17 @@ from typing import Any
 
 import torch
 
-from stars_hub.errors import ConfigError
-from stars_hub.evaluation.description import RAW, FloatArray, Model, Stream, describe, open_encoder
-from stars_hub.evaluation.feature_space import SPACES, Space, feature_space
+from stars_hub.evaluation.description import (
+    FloatArray,
+    Model,
+    Stream,
+    check_stream,
+    describe,
+    is_raw,
+    open_encoder,
+    raw_features,
+)
+from stars_hub.evaluation.feature_space import Space, check_space, feature_space
 from stars_hub.evaluation.inputs import LabelledSplit
 from stars_hub.evaluation.results import Evaluation, model_name, provenance
 from stars_hub.model.encoder import STARSEncoder
@@ -35,16 +43,16 @@ class DescribedSplit:
         self, protocol: str, metrics: dict[str, float], settings: dict[str, Any], predictions: Any = None
     ) -> Evaluation:
         """Put what a protocol found together with where it comes from."""
-        asked = predictions is not None
         return Evaluation(
             protocol=protocol,
             metrics=metrics,
             settings={**settings, **self.settings},
             provenance=self.provenance,
             label_names=self.parts.label_names,
-            truth=self.parts.test_labels if asked else None,
+            truth=self.parts.test_labels,
             predictions=predictions,
-            names=self.parts.test.names.tolist() if asked else None,
+            names=self.parts.test.names.tolist(),
+            features=self.test,
         )
 
 
@@ -74,20 +82,23 @@ def describe_split(
     Raises:
         ConfigError: a setting that cannot be.
     """
-    if features not in SPACES:
-        raise ConfigError(f"features must be one of {', '.join(SPACES)}, got {features!r}")
-    encoder = model if str(model) == RAW else open_encoder(model, device)
-    train, test = (
-        describe(encoder, part, stream=stream, batch_size=batch_size, progress=progress)
-        for part in (parts.train, parts.test)
-    )
-    change = feature_space(
-        features, train, model=None if isinstance(model, STARSEncoder) else model, shrinkage=shrinkage
-    )
+    name = None if isinstance(model, STARSEncoder) else model
+    check_space(features, model=name, shrinkage=shrinkage)
+    check_stream(model, stream)
+    work: dict[str, Any] = {"batch_size": batch_size, "progress": progress}
+    if is_raw(model):
+        encoder = None
+        persons = min(max(part.max_persons for part in (parts.train, parts.test)), 2)
+        alike: dict[str, Any] = {"layout": parts.train.layout, "num_persons": persons, **work}
+        train, test = (raw_features(part, **alike) for part in (parts.train, parts.test))
+    else:
+        encoder = open_encoder(model, device)
+        train, test = (describe(encoder, part, stream=stream, **work) for part in (parts.train, parts.test))
+    change = feature_space(features, train, model=name, shrinkage=shrinkage)
     settings: dict[str, Any] = {"features": features, "stream": stream}
     if features == "whitened":
         settings["shrinkage"] = shrinkage
-    where = encoder.pos_embed.device if isinstance(encoder, STARSEncoder) else "cpu"
+    where = "cpu" if encoder is None else encoder.pos_embed.device
     return DescribedSplit(
         parts,
         change(train),

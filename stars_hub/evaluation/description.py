@@ -14,8 +14,11 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.loading import as_device, as_dtype
-from stars_hub.model.preparation import Preparation, prepared_batches
+from stars_hub.model.preparation import CENTER_CROP, Preparation, prepared_batches
+from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.store import SkeletonStore
+from stars_hub.training.monitor import clip_settings
+from stars_hub.transforms.loader import BatchLoader
 from stars_hub.transforms.streams import bone_stream, motion_stream
 
 Stream = Literal["joint", "bone", "motion", "bone_motion"]
@@ -42,7 +45,7 @@ def open_encoder(model: Model, device: str | torch.device | None = None) -> STAR
     """
     if isinstance(model, STARSEncoder):
         return model if device is None else model.to(as_device(device))
-    if str(model) == RAW:
+    if is_raw(model):
         raise ConfigError("this protocol takes an encoder; the joints themselves, 'raw', have none")
     default = "cuda" if torch.cuda.is_available() else "cpu"
     return STARSEncoder.from_pretrained(model, device=as_device(default if device is None else device))
@@ -75,11 +78,8 @@ def describe(
     Raises:
         ConfigError: an unknown stream, or bones that are to be computed of "raw".
     """
-    if stream not in STREAMS:
-        raise ConfigError(f"stream must be one of {', '.join(STREAMS)}, got {stream!r}")
-    if not isinstance(model, STARSEncoder) and str(model) == RAW:
-        if stream != "joint":
-            raise ConfigError(f"the joints themselves, 'raw', are no {stream} stream")
+    check_stream(model, stream)
+    if is_raw(model):
         return raw_features(store, batch_size=batch_size, progress=progress)
     encoder = open_encoder(model, device)
     if stream == "joint":
@@ -89,6 +89,55 @@ def describe(
     return _encode((as_stream(x, stream, encoder) for x in batches), encoder, as_dtype(dtype))
 
 
+def describe_as_trained(
+    encoder: STARSEncoder, store: SkeletonStore, *, stream: Stream = "joint", batch_size: int = 64
+) -> FloatArray:
+    """Make the feature of every recording as `describe` does, but prepared as training recordings are.
+
+    `encode` puts persons who are not there last and, of too many, keeps those that move most; a loader takes
+    them as they are stored. What was trained on the one is to be asked about in the same.
+
+    Args:
+        encoder: the encoder.
+        store: the recordings, of the encoder's layout.
+        stream: as for `describe`.
+        batch_size: recordings at a time.
+    """
+    batches = middle_batches(store, encoder.config, batch_size=batch_size)
+    return _encode((as_stream(x, stream, encoder) for x in batches), encoder, torch.float32)
+
+
+def middle_batches(store: SkeletonStore, config: EncoderConfig, *, batch_size: int) -> Iterator[Tensor]:
+    """The middle of every recording in order, prepared as training recordings are: (N, C, T, V, M)."""
+    loader = BatchLoader(
+        store,
+        batch_size=batch_size,
+        crop=CENTER_CROP,
+        rotation=0.0,
+        shuffle=False,
+        drop_last=False,
+        **clip_settings(config),
+    )
+    return (batch.x for batch in loader)
+
+
+def is_raw(model: Model) -> bool:
+    """Whether a model is "raw", the joints themselves."""
+    return not isinstance(model, STARSEncoder) and str(model) == RAW
+
+
+def check_stream(model: Model, stream: str) -> None:
+    """Refuse a stream that cannot be made.
+
+    Raises:
+        ConfigError: an unknown stream, or bones that are to be computed of "raw".
+    """
+    if stream not in STREAMS:
+        raise ConfigError(f"stream must be one of {', '.join(STREAMS)}, got {stream!r}")
+    if is_raw(model) and stream != "joint":
+        raise ConfigError(f"the joints themselves, 'raw', are no {stream} stream")
+
+
 def as_stream(x: Tensor, stream: Stream, encoder: STARSEncoder) -> Tensor:
     """Show a batch (N, C, T, V, M) of the encoder's layout as bones, motion, or the motion of bones."""
     if stream.startswith("bone"):
@@ -96,27 +145,35 @@ def as_stream(x: Tensor, stream: Stream, encoder: STARSEncoder) -> Tensor:
     return motion_stream(x) if stream.endswith("motion") else x
 
 
-def raw_features(store: SkeletonStore, *, batch_size: int = 64, progress: bool | None = None) -> FloatArray:
+def raw_features(
+    store: SkeletonStore,
+    *,
+    layout: SkeletonLayout | None = None,
+    num_persons: int | None = None,
+    batch_size: int = 64,
+    progress: bool | None = None,
+) -> FloatArray:
     """Take the joints themselves as a feature: what an encoder has to be better than.
 
     The centre crop of 95 % at 64 frames, every frame moved so that person 1's root of the skeleton lies at
     the origin, flattened.
 
     Args:
-        store: the recordings; of each at most two persons are taken.
+        store: the recordings.
+        layout: what the joints become first; None: they stay those of the store.
+        num_persons: for how many there is room; None: two, or one if no recording has more.
         batch_size: recordings at a time.
         progress: show a bar; None: if it takes longer than two seconds.
 
     Returns:
-        float32 (N, 3 · 64 · V · M).
+        float32 (N, 3 · 64 · V · M), to be compared with those of the same layout and number of persons.
     """
-    layout = store.layout
-    config = EncoderConfig(
-        num_joints=layout.num_joints, num_frames=_RAW_FRAMES, num_persons=min(store.max_persons, 2)
-    )
+    layout = store.layout if layout is None else layout
+    persons = min(store.max_persons, 2) if num_persons is None else num_persons
+    config = EncoderConfig(num_joints=layout.num_joints, num_frames=_RAW_FRAMES, num_persons=persons)
     root = next(joint for joint, parent in enumerate(layout.parents) if parent < 0)
     features = []
-    preparation = Preparation(config, layout)
+    preparation = Preparation(config, layout, store.layout)
     for x in prepared_batches(store, preparation, batch_size=batch_size, progress=progress):
         present = reduce((x != 0).float(), "n c t v m -> n 1 t 1 m", "max")
         centered = x - x[:, :, :, root : root + 1, :1] * present

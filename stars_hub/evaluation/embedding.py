@@ -23,7 +23,7 @@ def choose_samples(
     Args:
         labels: (N,); below 0: unknown.
         classes: which; None: all that occur if they are 15 or fewer, those of the paper if there are 60
-            or 120, else 15 evenly spread ones.
+            or 120 with these among them, else 15 evenly spread ones.
         per_class: so many of each at most.
 
     Returns:
@@ -36,7 +36,7 @@ def choose_samples(
     present = np.unique(labels[labels >= 0])
     if classes is None:
         classes = present if len(present) <= 15 else present[np.linspace(0, len(present) - 1, 15).astype(int)]
-        if len(present) in (60, 120):
+        if len(present) in (60, 120) and np.isin(PAPER_CLASSES, present).all():
             classes = np.array(PAPER_CLASSES)
     chosen = [np.flatnonzero(labels == label)[:per_class] for label in classes]
     if not sum(map(len, chosen)):

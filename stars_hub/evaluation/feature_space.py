@@ -54,6 +54,20 @@ def feature_space(
     raise ConfigError(f"features must be one of {', '.join(SPACES)}, got {space!r}")
 
 
+def check_space(space: str, *, model: str | Path | None, shrinkage: float) -> None:
+    """Say before anything is encoded that `feature_space` could not be made; arguments as there.
+
+    Raises:
+        ConfigError: an unknown space, a model without z, or a shrinkage outside [0, 1].
+    """
+    if space not in SPACES:
+        raise ConfigError(f"features must be one of {', '.join(SPACES)}, got {space!r}")
+    if not 0 <= shrinkage <= 1:
+        raise ConfigError(f"shrinkage must lie in [0, 1], got {shrinkage}")
+    if space == "z":
+        _check_z(model)
+
+
 def whitening(train: FloatArray, *, shrinkage: float = 0.1) -> Change:
     """Make PCA whitening: centred, turned to principal axes, each divided by its deviation.
 
@@ -84,15 +98,7 @@ def projection(model: str | Path | None) -> Change:
     Raises:
         ConfigError: the model has none: it was not tuned by NNCLR.
     """
-    name = None
-    if model is not None:
-        objective = checkpoints.read_config(checkpoints.resolve_model(model)).get("objective")
-        name = objective.get("name") if isinstance(objective, dict) else None
-    if model is None or name != NNCLR.name:
-        raise ConfigError(
-            f"features 'z' are those of a model tuned by STARS, with its heads; {model} has none"
-        )
-    projector = NNCLR.from_pretrained(model).projector.eval()
+    projector = NNCLR.from_pretrained(_check_z(model)).projector.eval()
 
     def change(features: FloatArray) -> FloatArray:
         with torch.inference_mode():
@@ -100,3 +106,15 @@ def projection(model: str | Path | None) -> Change:
         return z
 
     return change
+
+
+def _check_z(model: str | Path | None) -> str | Path:
+    name = None
+    if model is not None and str(model) != "raw":
+        objective = checkpoints.read_config(checkpoints.resolve_model(model)).get("objective")
+        name = objective.get("name") if isinstance(objective, dict) else None
+    if model is None or name != NNCLR.name:
+        raise ConfigError(
+            f"features 'z' are those of a model tuned by STARS, with its heads; {model} has none"
+        )
+    return model

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
@@ -45,16 +46,27 @@ def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarra
 def read_features(path: str | Path, names: SequenceOf[str]) -> np.ndarray:
     """Read features from an `.npz` that `write_features` wrote, in the order of the names.
 
+    Names that several recordings share are told apart by their place, where the file has all names in this
+    order.
+
     Raises:
-        ConfigError: the file cannot be read, is none, or lacks a name.
+        ConfigError: the file cannot be read, is none, lacks a name, or has others beside a name
+            that is shared.
     """
+    names = list(names)
     try:
         with np.load(path, allow_pickle=False) as saved:
-            rows = dict(zip(saved["names"].tolist(), saved["features"], strict=True))
+            known, features = saved["names"].tolist(), saved["features"]
+        rows = dict(zip(known, features, strict=True))
     except (OSError, KeyError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as features in .npz: {error}") from error
+    if known == names:
+        return np.asarray(features)
     if missing := [name for name in names if name not in rows]:
         raise ConfigError(f"{path} has no feature of {missing[0]!r} ({len(missing)} names are missing)")
+    counts = Counter(known) | Counter(names)
+    if ambiguous := [name for name in names if counts[name] > 1]:
+        raise ConfigError(f"{path}: {ambiguous[0]!r} names several recordings, whose order is not the file's")
     return np.stack([rows[name] for name in names])
 
 

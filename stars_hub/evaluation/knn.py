@@ -24,7 +24,7 @@ def knn_classify(queries: Any, bank: Any, labels: Any, *, ks: Iterable[int] = PA
 
     Args:
         queries: (Q, D), array or tensor, of any length but 0.
-        bank: (B, D), features of known class.
+        bank: (B, D), features of known class; may be of another precision or on another device.
         labels: (B,) whole numbers from 0.
         ks: numbers of neighbours, each of which gives predictions.
 
@@ -39,7 +39,10 @@ def knn_classify(queries: Any, bank: Any, labels: Any, *, ks: Iterable[int] = PA
     {1: array([7, 3])}
     """
     asked, known = _features("queries", queries), _features("bank", bank)
-    classes = torch.as_tensor(labels, device=known.device)
+    dtype = torch.promote_types(asked.dtype, known.dtype)
+    device = known.device if asked.device.type == "cpu" else asked.device
+    asked, known = asked.to(device, dtype), known.to(device, dtype)
+    classes = torch.as_tensor(labels, device=device)
     if asked.shape[1] != known.shape[1] or classes.shape != known.shape[:1]:
         raise ConfigError(
             "expected queries (Q, D), bank (B, D) and labels (B,), got "
@@ -49,7 +52,7 @@ def knn_classify(queries: Any, bank: Any, labels: Any, *, ks: Iterable[int] = PA
         raise ConfigError("labels must be whole numbers from 0; leave recordings without a label out")
     found = knn_predict(asked, known, classes.long(), ks=ks)
     if isinstance(queries, torch.Tensor):
-        return dict(found)
+        return {k: predictions.to(queries.device) for k, predictions in found.items()}
     return {k: predictions.cpu().numpy() for k, predictions in found.items()}
 
 

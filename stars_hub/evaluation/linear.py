@@ -65,6 +65,13 @@ def fit_linear(
         raise ConfigError("features are NaN or infinite")
     if not 0 <= labels.min() <= labels.max() < num_classes:
         raise ConfigError(f"labels must lie in [0, {num_classes}), got [{labels.min()}, {labels.max()}]")
+    check_recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        num_features=len(features),
+        num_classes=num_classes,
+        class_weights=class_weights,
+    )
     head = new_head(features.shape[1], num_classes, seed).to(features.device)
     return train_head(
         head,
@@ -76,6 +83,26 @@ def fit_linear(
         on_epoch=on_epoch,
         progress=False,
     )
+
+
+def check_recipe(
+    *, epochs: int, batch_size: int, num_features: int, num_classes: int, class_weights: Tensor | None
+) -> None:
+    """Refuse settings with which no head can be trained; the head normalises over a batch of two or more.
+
+    Raises:
+        ConfigError: one that cannot be.
+    """
+    if epochs < 1:
+        raise ConfigError(f"epochs must be at least 1, got {epochs}")
+    if min(batch_size, num_features) < 2:
+        raise ConfigError(
+            f"expected a batch_size of at least 2 and as many recordings, got {batch_size} and {num_features}"
+        )
+    if class_weights is not None and class_weights.shape != (num_classes,):
+        raise ConfigError(
+            f"class_weights must be one for each of {num_classes} classes, got {tuple(class_weights.shape)}"
+        )
 
 
 class Batches(Protocol):
@@ -123,14 +150,10 @@ def train_head(
     on_epoch: OnEpoch | None,
     progress: bool | None,
 ) -> LinearHead:
-    """Train a head, a step a batch and a learning rate a step; see `fit_linear` for the arguments."""
-    if epochs < 1:
-        raise ConfigError(f"epochs must be at least 1, got {epochs}")
-    if class_weights is not None and class_weights.shape != head.fc.bias.shape:
-        raise ConfigError(
-            f"class_weights must be one for each of {len(head.fc.bias)} classes, got "
-            f"{tuple(class_weights.shape)}"
-        )
+    """Train a head, a step a batch and a learning rate a step; see `fit_linear` for the arguments.
+
+    `check_recipe` says before what cannot be.
+    """
     schedule = CosineSchedule(lr=lr, epochs=epochs)
     optimizer = torch.optim.SGD(head.parameters(), lr=lr, momentum=MOMENTUM)
     weights = None if class_weights is None else class_weights.to(head.fc.weight)

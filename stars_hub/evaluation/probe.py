@@ -8,13 +8,22 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from stars_hub.evaluation.description import Model, Stream, as_stream, describe, open_encoder
+from stars_hub.evaluation.description import (
+    Model,
+    Stream,
+    as_stream,
+    check_stream,
+    describe,
+    describe_as_trained,
+    open_encoder,
+)
 from stars_hub.evaluation.inputs import LabelledSplit, Recordings, open_split
 from stars_hub.evaluation.linear import (
     MOMENTUM,
     Batches,
     CachedFeatures,
     Features,
+    check_recipe,
     new_head,
     train_head,
 )
@@ -52,9 +61,10 @@ def linear_probe(
         train: labelled recordings of the encoder's layout to learn from; or both parts at once.
         test: labelled recordings to be asked about, their labels matched by name.
         augment: crop and rotate training recordings at random and encode them anew in every epoch, as the
-            paper does; else each is encoded once, about `epochs` times faster.
+            paper does; else each is encoded once, about `epochs` times faster. Test recordings are prepared
+            as those that are learned from.
         epochs: passes over the training recordings.
-        batch_size: recordings a step; an incomplete last batch is left out.
+        batch_size: recordings a step, at least 2; an incomplete last batch is left out.
         lr: learning rate at the start.
         crop: part of the frames that is kept at random, low to high.
         rotation: largest random rotation about each axis, in radians.
@@ -74,19 +84,33 @@ def linear_probe(
     encoder = open_encoder(model, device)
     device = encoder.pos_embed.device
     parts = train if isinstance(train, LabelledSplit) else open_split(train, test)
-    asked = torch.from_numpy(describe(encoder, parts.test, stream=stream, progress=progress)).to(device)
-    truth = torch.from_numpy(parts.test_labels).to(device)
+    weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+    check_stream(encoder, stream)
+    check_recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        num_features=len(parts.train),
+        num_classes=len(parts.label_names),
+        class_weights=weights,
+    )
     size = min(batch_size, len(parts.train))
     batches: Batches
     if augment:
-        check_layout(parts.train.layout, encoder.config)
+        for part in (parts.train, parts.test):
+            check_layout(part.layout, encoder.config)
         batches = AugmentedRecordings(
             encoder, parts, size, stream=stream, crop=crop, rotation=rotation, seed=seed
         )
+        features = describe_as_trained(encoder, parts.test, stream=stream)
     else:
-        known = torch.from_numpy(describe(encoder, parts.train, stream=stream, progress=progress)).to(device)
-        batches = CachedFeatures(known, torch.from_numpy(parts.train_labels).to(device), size, seed)
-    weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        known, features = (
+            describe(encoder, part, stream=stream, progress=progress) for part in (parts.train, parts.test)
+        )
+        batches = CachedFeatures(
+            torch.from_numpy(known).to(device), torch.from_numpy(parts.train_labels).to(device), size, seed
+        )
+    asked = torch.from_numpy(features).to(device)
+    truth = torch.from_numpy(parts.test_labels).to(device)
     curves: dict[str, list[float]] = {}
 
     def note(epoch: int, numbers: dict[str, float]) -> None:
@@ -121,6 +145,7 @@ def linear_probe(
         predictions=scores.argmax(axis=1),
         scores=scores,
         names=parts.test.names.tolist(),
+        features=features,
         curves=curves,
     )
 

@@ -13,13 +13,13 @@ import torch
 from stars_hub.errors import ConfigError
 from stars_hub.evaluation.clustering import cluster_metrics
 from stars_hub.evaluation.described import DescribedSplit, describe_split
-from stars_hub.evaluation.description import Model, Stream
+from stars_hub.evaluation.description import Model, Stream, check_stream
 from stars_hub.evaluation.episodes import Rule, few_shot
 from stars_hub.evaluation.inputs import LabelledSplit, Recordings, open_split
 from stars_hub.evaluation.knn import PAPER_KS, knn_classify
 from stars_hub.evaluation.probe import linear_probe
 from stars_hub.evaluation.results import Evaluation, accuracy
-from stars_hub.evaluation.streams import ensemble
+from stars_hub.evaluation.streams import check_weights, ensemble
 from stars_hub.evaluation.supervised import evaluate_finetuning, evaluate_semi, finetune_settings
 
 
@@ -179,12 +179,22 @@ def evaluate_ensemble(
         models: an encoder of its own for a stream, by its name.
         weights: how much each stream counts; None: all the same.
         **settings: of `linear_probe`.
+
+    Raises:
+        ConfigError: an unknown stream, fewer than two, a model for none of them, or weights that cannot be.
     """
+    streams = list(streams)
+    by_stream: dict[Any, Model] = {**dict.fromkeys(streams, model), **(models or {})}
+    weights = None if weights is None else list(weights)
+    if unused := sorted(by_stream.keys() - set(streams)):
+        raise ConfigError(f"models names {', '.join(unused)}, which is none of the streams {streams}")
+    for stream, own in by_stream.items():
+        check_stream(own, stream)
+    check_weights(len(by_stream), weights)
     found: dict[str, Evaluation] = {
-        stream: linear_probe((models or {}).get(stream, model), parts, stream=stream, **settings)
-        for stream in streams
+        stream: linear_probe(own, parts, stream=stream, **settings) for stream, own in by_stream.items()
     }
-    return ensemble(found, weights=None if weights is None else list(weights))
+    return ensemble(found, weights=weights)
 
 
 PROTOCOLS: dict[str, Callable[..., Evaluation]] = {

@@ -44,7 +44,8 @@ def write_report(
         evaluation: one, or several to be compared.
         title: of the page; None: made of protocol and model.
         summary: a sentence or two below the title.
-        features: (N, D), of the test recordings, in the order of the first evaluation's `truth`.
+        features: (N, D), of the test recordings, in the order of the first evaluation's `truth`; None: those
+            that the first evaluation holds, if any.
         labels: (N,) of the features; None: the first evaluation's `truth`.
         recordings: of which some, drawn at random, are shown; where their names are those of the first
             evaluation, what it took them for stands beside them.
@@ -73,7 +74,7 @@ def write_report(
         summary and element("p", summary, class_="lead"),
         report_results.results(evaluations),
         moving and join(element("h2", "The recordings"), controls(), legend(), moving),
-        _feature_map(first, features, labels),
+        _feature_map(first, first.features if features is None else features, labels),
         *(report_results.details(each, alone=len(evaluations) == 1) for each in evaluations),
         report_results.origin(evaluations),
         element("p", f"Written by stars_hub {__version__}.", class_="note"),

@@ -1,5 +1,7 @@
 """The parts of a report in which skeletons move."""
 
+from collections import Counter
+
 import numpy as np
 
 from stars_hub.evaluation.html import Html, element, join
@@ -15,13 +17,13 @@ def samples(
     """Some recordings drawn at random, of as many classes as can be, with what they were taken for."""
     if not len(recordings) or count < 1:
         return None
-    answers = _answers(evaluation)
+    taken_for = answers(evaluation, recordings.names.tolist())
     figures = []
     for index in draw_samples(recordings.labels, count=count, seed=seed):
         recording = recordings[int(index)]
         lines, verdict = [recording.name], None
-        if recording.name in answers:
-            predicted, verdict = answers[recording.name]
+        if int(index) in taken_for:
+            predicted, verdict = taken_for[int(index)]
             lines.append("recognised" if verdict else f"wrong: taken for {predicted}")
         caption = Caption(label_name(recordings, int(index)), tuple(lines), verdict)
         figures.append(stage.show(recording.joints, recordings.layout, fps=recordings.fps, caption=caption))
@@ -73,9 +75,17 @@ def label_name(store: SkeletonStore, index: int) -> str:
     return names[label] if names else f"class {label}"
 
 
-def _answers(evaluation: Evaluation) -> dict[str, tuple[str, bool]]:
-    """What each recording was taken for, and whether that is right, by its name."""
+def answers(evaluation: Evaluation, names: list[str]) -> dict[int, tuple[str, bool]]:
+    """What each recording was taken for, and whether that is right, by its place among the names.
+
+    Several recordings of one name are told apart by their places, where these are the evaluation's.
+    """
     if evaluation.names is None or evaluation.truth is None or evaluation.predictions is None:
         return {}
-    triples = zip(evaluation.names, evaluation.truth, evaluation.predictions, strict=True)
-    return {name: (evaluation.label_names[guess], bool(guess == truth)) for name, truth, guess in triples}
+    pairs = zip(evaluation.truth, evaluation.predictions, strict=True)
+    found = [(evaluation.label_names[guess], bool(guess == truth)) for truth, guess in pairs]
+    if evaluation.names == names:
+        return dict(enumerate(found))
+    by_name = dict(zip(evaluation.names, found, strict=True))
+    counts = Counter(evaluation.names) | Counter(names)
+    return {place: by_name[name] for place, name in enumerate(names) if name in by_name and counts[name] == 1}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stars_hub.errors import MissingExtraError
+from stars_hub.evaluation.clustering import NOT_PERCENT
 from stars_hub.evaluation.drawings import confusion_svg, lines_svg, scatter_svg
 from stars_hub.evaluation.embedding import choose_samples, embed
 from stars_hub.evaluation.html import Html, element, join, table
@@ -40,9 +41,11 @@ def results(evaluations: list[Evaluation]) -> Html:
         " and ".join(f"{value} {name}" for name, value in _counts(each).items()) for each in evaluations
     ]
     told = "; ".join(dict.fromkeys(filter(None, counted)))
+    shares = [name for name in names if name in NOT_PERCENT]
+    caption = f"In percent, but for {', '.join(shares)}." if shares else "Accuracies in percent."
     return join(
         element("h2", "Results"),
-        element("div", table(heads, rows, caption="Accuracies in percent."), class_="results wide"),
+        element("div", table(heads, rows, caption=caption), class_="results wide"),
         element("p", f"{told[:1].upper()}{told[1:]}.", class_="note") if told else None,
     )
 
@@ -55,6 +58,8 @@ def details(evaluation: Evaluation, *, alone: bool) -> Html:
     if evaluation.curves:
         panels = [lines_svg(name, values) for name, values in evaluation.curves.items() if values]
         parts += [element("h3", "Curves"), element("div", *panels, class_="panels")]
+    if parts and evaluation.protocol == "semi":
+        parts.insert(0, element("p", "All of this is the first run's.", class_="note"))
     title = "In detail" if alone else f"In detail: {_title(evaluation)}"
     return join(element("h2", title), *parts) if parts else Html()
 

@@ -33,6 +33,8 @@ class Evaluation:
         predictions: (N,) int64, those of the first metric.
         scores: (N, K) float32 class scores, where the protocol has them: logits, or their like.
         names: (N,) the test recordings.
+        features: (N, D) of the test recordings, as they were compared, where the protocol has them; a file
+            does not keep them.
         curves: numbers by epoch.
 
     Raises:
@@ -48,6 +50,7 @@ class Evaluation:
     predictions: np.ndarray | None = None
     scores: np.ndarray | None = None
     names: list[str] | None = None
+    features: np.ndarray | None = field(default=None, repr=False)
     curves: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ class Evaluation:
     def _check_shapes(self) -> None:
         lengths = {
             name: len(getattr(self, name))
-            for name in ("truth", "predictions", "scores", "names")
+            for name in ("truth", "predictions", "scores", "names", "features")
             if getattr(self, name) is not None
         }
         if len(set(lengths.values())) > 1:
@@ -170,13 +173,14 @@ class Evaluation:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls(**content)
-        except (OSError, TypeError, ValueError) as error:
+        except (OSError, AttributeError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{path}: expected an evaluation as Evaluation.to_json writes it: {error}"
             ) from error
 
     def _to_dict(self) -> dict[str, Any]:
         content = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        del content["features"]
         return {
             name: value.tolist() if name in _ARRAYS and value is not None else value
             for name, value in content.items()

@@ -27,17 +27,7 @@ def ensemble(evaluations: Mapping[str, Evaluation], *, weights: Sequence[float] 
             that cannot be.
     """
     parts = list(evaluations.values())
-    weighted = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if (
-        len(parts) < 2
-        or weighted.shape != (len(parts),)
-        or not (weighted >= 0).all()
-        or not weighted.sum() > 0
-    ):
-        raise ConfigError(
-            f"expected two or more evaluations and a weight of at least 0 for each, got {len(parts)} and "
-            f"{weighted.tolist()}"
-        )
+    weighted = check_weights(len(parts), weights)
     first = parts[0]
     for name, part in evaluations.items():
         if part.scores is None or part.truth is None or first.truth is None:
@@ -50,7 +40,6 @@ def ensemble(evaluations: Mapping[str, Evaluation], *, weights: Sequence[float] 
             raise ConfigError(
                 f"{name} was evaluated on other recordings or classes than {next(iter(evaluations))}"
             )
-    weighted = weighted / weighted.sum()
     total = sum(
         weight * _softmax(part.scores)
         for weight, part in zip(weighted, parts, strict=True)
@@ -87,6 +76,22 @@ def ensemble(evaluations: Mapping[str, Evaluation], *, weights: Sequence[float] 
         scores=scores,
         names=first.names,
     )
+
+
+def check_weights(count: int, weights: Sequence[float] | None) -> np.ndarray:
+    """How much each of several evaluations counts, in all 1.
+
+    Raises:
+        ConfigError: fewer than two evaluations, or weights that cannot be.
+    """
+    weighted = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
+    if count < 2 or weighted.shape != (count,) or not (weighted >= 0).all() or not weighted.sum() > 0:
+        raise ConfigError(
+            f"expected two or more evaluations and a weight of at least 0 for each, got {count} and "
+            f"{weighted.tolist()}"
+        )
+    shares: np.ndarray = weighted / weighted.sum()
+    return shares
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -4,8 +4,9 @@ Reference: STARS (arXiv 2407.10935) section 4.3; MAMP (arXiv 2308.07092) section
 """
 
 import dataclasses
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from stars_hub.errors import ConfigError
-from stars_hub.evaluation.description import RAW
+from stars_hub.distributed import world_size
+from stars_hub.errors import ConfigError, LayoutError
+from stars_hub.evaluation.description import RAW, middle_batches
 from stars_hub.evaluation.inputs import LabelledSplit
 from stars_hub.evaluation.results import Evaluation, provenance, score_metrics
-from stars_hub.model.preparation import Preparation, prepared_batches
+from stars_hub.model.config import EncoderConfig
 from stars_hub.objectives import Classification
 from stars_hub.training.config import FinetuneConfig
-from stars_hub.training.data import TrainData
+from stars_hub.training.data import TrainData, class_names
 from stars_hub.training.finetuning import FinetuneStage
 from stars_hub.training.loop import train
 from stars_hub.training.subset import stratified_subset
@@ -52,15 +54,19 @@ def evaluate_finetuning(
         model: name of the encoder; "": from scratch.
         parts: the recordings.
         runs_folder: where the run is kept, and resumed if it was interrupted; None: it is thrown away.
+            Under `torchrun` it must be given.
         device: where to compute; None: a GPU if there is one.
         progress: show a bar; None: on a terminal.
-        **settings: other fields of `FinetuneConfig`.
+        **settings: other fields of `FinetuneConfig`; from scratch, `layer_decay` is 1 unless it is given, and
+            `encoder` may be a mapping of
+            what is to differ from the default.
 
     Returns:
         Metrics "accuracy" and, with more than five classes, "top-5"; scores are logits.
 
     Raises:
-        ConfigError: a setting that cannot be.
+        ConfigError: a setting that cannot be, or test recordings of classes that are not learned.
+        LayoutError: training and test recordings are of different layouts.
     """
     with _folder(runs_folder) as folder:
         run = _Run(model, parts, folder / "finetune", device, progress, settings)
@@ -80,7 +86,8 @@ def evaluate_semi(
 ) -> Evaluation:
     """Semi-supervised: fine-tune on few labels, drawn anew for each of several runs.
 
-    Run r draws its part, the same share of every class, and trains with the seed + r.
+    Run r draws its part and trains with the seed + r. The part is stratified, the same share of every class
+    and at least one recording of each; the paper says no more than that it is random.
 
     Args:
         model: as for `evaluate_finetuning`.
@@ -115,7 +122,7 @@ def evaluate_semi(
         metrics["accuracy std"] = float(np.std(found, ddof=1))
     metrics |= {f"run {number}": value for number, value in enumerate(found, start=1)}
     result = done[0].evaluation("semi", metrics)
-    result.settings |= {"runs": runs}
+    result.settings |= {"runs": runs, "subset": "stratified, at least one of each class"}
     return result
 
 
@@ -133,7 +140,12 @@ class _Run:
     ) -> None:
         if not isinstance(model, str | Path) or str(model) == RAW:
             raise ConfigError(f"fine-tuning starts from a model's name, or from '', got {model!r}")
-        count = len(parts.train)
+        _check_parts(parts)
+        defaults: dict[str, Any] = {"batch_size": min(FinetuneConfig.batch_size, len(parts.train))}
+        if not str(model):
+            defaults["layer_decay"] = 1.0  # nothing is pretrained that lower layers should keep
+        if isinstance(encoder := settings.get("encoder"), Mapping):
+            settings = {**settings, "encoder": _new_encoder(encoder)}
         self.config = FinetuneConfig(
             model=str(model),
             data=(str(parts.train.folder),),
@@ -141,22 +153,19 @@ class _Run:
             device=None if device is None else str(device),
             progress=progress,
             monitor_every=0,
-            **{"batch_size": min(FinetuneConfig.batch_size, count), **settings},
+            **(defaults | settings),
         )
         self.parts = parts
         data = TrainData(parts.train)
         result = train(FinetuneStage(self.config, data), data)
         self.losses = [record["loss"] for record in result.history if "loss" in record]
-        self.scores = self._test(Classification.from_pretrained(result.last), progress)
+        self.scores = self._test(Classification.from_pretrained(result.last))
 
-    def _test(self, classifier: Classification, progress: bool | None) -> np.ndarray:
+    def _test(self, classifier: Classification) -> np.ndarray:
         kind = self.config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.device = torch.device(kind)
-        if self.parts.classes[-1] >= len(classifier.label_names):
-            raise ConfigError("the test recordings have classes that the training recordings have not")
-        config, test = classifier.eval().to(self.device).encoder.config, self.parts.test
-        preparation = Preparation(config, self.parts.train.layout, test.layout)
-        batches = prepared_batches(test, preparation, batch_size=self.config.batch_size, progress=progress)
+        config = classifier.eval().to(self.device).encoder.config
+        batches = middle_batches(self.parts.test, config, batch_size=self.config.batch_size)
         with torch.inference_mode():
             logits = torch.cat([classifier(x.to(self.device)).float().cpu() for x in batches])
         return logits.numpy()[:, self.parts.classes]
@@ -182,10 +191,34 @@ class _Run:
         )
 
 
+def _new_encoder(changes: Mapping[str, Any]) -> EncoderConfig:
+    """The size of a new encoder, of what is to differ from the default."""
+    default = dataclasses.asdict(FinetuneConfig.encoder)
+    if unknown := sorted(changes.keys() - default.keys()):
+        raise ConfigError(f"encoder has no setting {', '.join(unknown)}; it has {', '.join(default)}")
+    return EncoderConfig.from_dict({**default, **changes})
+
+
+def _check_parts(parts: LabelledSplit) -> None:
+    """Say before hours of training that the test cannot be asked about."""
+    if parts.classes[-1] >= len(class_names(parts.train)):
+        raise ConfigError("the test recordings have classes that the training recordings have not")
+    known, asked = parts.train.layout, parts.test.layout
+    if (known.name, known.num_joints) != (asked.name, asked.num_joints):
+        raise LayoutError(
+            f"the training recordings have layout {known.name!r} with {known.num_joints} joints, the test "
+            f"recordings {asked.name!r} with {asked.num_joints}: convert one once, "
+            f"store.copy(folder, layout={known.name!r})"
+        )
+
+
 @contextmanager
 def _folder(given: str | Path | None) -> Iterator[Path]:
     if given is not None:
         yield Path(given)
         return
+    # torchrun's processes join each other only when training starts.
+    if max(world_size(), int(os.environ.get("WORLD_SIZE", 1))) > 1:
+        raise ConfigError("several processes train in one folder: name it, runs_folder")
     with tempfile.TemporaryDirectory(prefix="stars_hub_") as folder:
         yield Path(folder)

@@ -78,3 +78,9 @@ def test_the_length_of_a_feature_does_not_matter_and_tensors_give_tensors() -> N
 def test_what_cannot_be_is_refused(arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         knn_classify(*arguments, ks=[1])
+
+
+def test_queries_and_bank_may_differ_in_precision() -> None:
+    bank, queries = np.eye(3), torch.tensor([[0, 2, 0], [3, 0, 1]], dtype=torch.float16)
+    assert knn_classify(queries, bank, [5, 6, 7], ks=[1])[1].tolist() == [6, 5]
+    assert knn_classify(queries.double().numpy(), torch.eye(3), [5, 6, 7], ks=[1])[1].tolist() == [6, 5]

@@ -97,6 +97,11 @@ def test_what_cannot_be_is_refused(features: Tensor, labels: Tensor, message: st
         fit_linear(features, labels, 5)
 
 
+def test_a_batch_of_one_cannot_be_normalised() -> None:
+    with pytest.raises(ConfigError, match="batch_size of at least 2"):
+        fit_linear(*blobs(6, 0), 3, batch_size=1)
+
+
 def test_top_5_by_hand() -> None:
     scores = np.array([[6.0, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1], [0, 0, 0, 0, 0, 9]])
     assert score_metrics(scores, np.array([0, 5, 5])) == pytest.approx(

@@ -13,9 +13,11 @@ from stars_hub import EncoderConfig, STARSEncoder
 from stars_hub.cli import main
 from stars_hub.errors import CheckpointError, ConfigError, MissingExtraError
 from stars_hub.evaluation import Evaluation, plots, write_features
+from stars_hub.evaluation.embedding import PAPER_CLASSES, choose_samples
 from stars_hub.evaluation.reconstruction import load_mamp, reconstruct
 from stars_hub.objectives import MAMP
 from stars_hub.skeletons import SkeletonStore, get_layout
+from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.synthetic import synthetic_dataset, synthetic_motion
 
 pytest.importorskip("matplotlib")
@@ -153,6 +155,33 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"stars-hub\[plots\]"):
         plots.plot_strip(synthetic_motion("waving"), get_layout("ntu25"))
+
+
+def test_the_papers_classes_are_taken_only_where_they_are() -> None:
+    assert np.unique(choose_samples(np.arange(60))).tolist() == sorted(PAPER_CLASSES)
+    new_to_ntu120 = np.arange(60, 120)
+    assert len(choose_samples(new_to_ntu120)) == 15
+
+
+def test_tsne_encodes_no_more_than_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = synthetic_dataset(8, actions=["walking", "waving"], num_subjects=2, num_frames=(8, 10))
+    rule = SplitRule("subject", train=(0,))
+    SkeletonStore.create(tmp_path / "store", made, layout="ntu25", splits={"cross": rule})
+    encoder = STARSEncoder(EncoderConfig(num_frames=8, embed_dim=16, depth=1, num_heads=2))
+    encoder.save_pretrained(tmp_path / "model")
+    seen: list[SkeletonStore] = []
+    encode = STARSEncoder.encode
+    monkeypatch.setattr(
+        STARSEncoder, "encode", lambda self, store: (seen.append(store), encode(self, store))[1]
+    )
+    arguments = [
+        "plot", "tsne", tmp_path / "store", "--model", tmp_path / "model", "--split", "cross",
+        "--device", "cpu", "--per-class", 3, "--method", "pca", "--output", tmp_path / "tsne.svg",
+    ]  # fmt: skip
+    told = CliRunner().invoke(main, list(map(str, arguments)))
+    assert told.exit_code == 0, told.stderr
+    assert seen[0].labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert set(seen[0].subjects.tolist()) == {1}
 
 
 def test_every_kind_from_the_command_line(tmp_path: Path, runs: list[Path]) -> None:

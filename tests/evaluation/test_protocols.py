@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stars_hub.cli import main
 from stars_hub.errors import ConfigError
-from stars_hub.evaluation import PROTOCOLS, Evaluation, evaluate
+from stars_hub.evaluation import PROTOCOLS, Evaluation, evaluate, report_results
 from stars_hub.evaluation.description import describe
 from stars_hub.skeletons import SkeletonStore
 from tests.evaluation.conftest import ACTIONS
@@ -141,6 +141,9 @@ def test_command_line(actions: SkeletonStore, stars_model: Path, tmp_path: Path)
         (["knn", *common, "--set", "colour=red"], "knn has no setting colour"),
         (["knn", *common, "--epochs", "2"], "knn has no setting epochs"),
         (["knn", *common, "--output", tmp_path / "nowhere" / "r.json"], "there is no folder"),
+        (["knn", *common, "--k", 1, "--set", "ks=[2]"], "ks: given by --set and otherwise"),
+        (["knn", *common, "--set", "batch-size=2", "--set", "batch_size=3"], "batch_size is given twice"),
+        (["knn", *common, "--set", "model=x"], "model: given by --set and otherwise"),
         (["sing", *common], "'sing' is not one of 'knn'"),
     ):
         failed = run(*wrong)
@@ -162,3 +165,43 @@ def test_command_line_writes_a_report(actions: SkeletonStore, stars_model: Path,
     text = path.read_text(encoding="utf-8")
     assert all(action in text for action in ACTIONS)
     assert actions.split("cross")[1].names[0] in text
+
+
+def report(protocol: str, path: Path, *arguments: Any) -> str:
+    given = ["evaluate", protocol, *arguments, "--device", "cpu", "--report", path]
+    result = CliRunner().invoke(main, list(map(str, given)))
+    assert result.exit_code == 0, result.stderr
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_report_maps_the_features_that_were_evaluated(
+    actions: SkeletonStore, stars_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--model", stars_model, "--data", actions.folder, "--set", "split=cross"]
+    shown: list[np.ndarray] = []
+    feature_map = report_results.feature_map
+    monkeypatch.setattr(
+        report_results, "feature_map", lambda *given: (shown.append(given[0]), feature_map(*given))[1]
+    )
+    train, test = actions.split("cross")
+    motion = describe(stars_model, test, stream="motion", device="cpu", progress=False)
+    train_motion = describe(stars_model, train, stream="motion", device="cpu", progress=False)
+    for protocol in ("knn", "clustering"):
+        report(protocol, tmp_path / "r.html", *common, "--stream", "motion", "--features", "standardised")
+        expected = (motion - train_motion.mean(axis=0)) / train_motion.std(axis=0)
+        np.testing.assert_allclose(shown.pop(), expected, atol=1e-4)
+    tiny = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
+    assert "Map of the features" not in report("finetune", tmp_path / "r.html", *common, *tiny)
+    assert not shown
+
+
+def test_of_several_processes_one_tells(
+    actions: SkeletonStore, stars_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["evaluate", "knn", "--model", stars_model, "--data", actions.folder, "--split", "cross"]
+    output = tmp_path / "result.json"
+    for rank, told in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        result = CliRunner().invoke(main, [*map(str, arguments), "--output", str(output)])
+        assert result.exit_code == 0, result.stderr
+        assert (bool(result.output), output.exists()) == (told, told)

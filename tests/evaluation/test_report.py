@@ -1,6 +1,7 @@
 """Reports: what they say, that nothing can break out of them, that they need nothing from outside."""
 
 import base64
+import dataclasses
 import html.parser
 import json
 import re
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from stars_hub.errors import ConfigError
-from stars_hub.evaluation import Evaluation, find_neighbours, write_report
+from stars_hub.evaluation import Evaluation, find_neighbours, report_motions, write_report
 from stars_hub.evaluation import report as report_module
 from stars_hub.skeletons import SkeletonStore
 from stars_hub.skeletons.synthetic import synthetic_dataset
@@ -181,6 +182,34 @@ def test_an_evaluation_of_numbers_only(tmp_path: Path) -> None:
     assert "Semi-supervised" in page.text
     assert "40.0" in page.text
     assert "Confusion" not in page.text
+
+
+def test_a_name_of_several_recordings_gets_no_others_verdict(
+    store: SkeletonStore, evaluation: Evaluation
+) -> None:
+    names = ["twin", "twin", *store.names.tolist()[2:]]
+    twins = dataclasses.replace(evaluation, names=names, predictions=[1, 0, *store.labels[2:]])
+    assert twins.truth is not None
+    assert [report_motions.answers(twins, names)[place][1] for place in range(3)] == [False, True, True]
+    assert sorted(report_motions.answers(twins, names[1:])) == list(range(1, 11))
+    assert sorted(report_motions.answers(evaluation, names)) == list(range(2, 12))
+
+
+def test_percent_is_said_of_accuracies_alone(tmp_path: Path) -> None:
+    parts = {"settings": {}, "provenance": {}, "label_names": []}
+    metrics = {"silhouette": 0.2, "linear separability": 90.0}
+    page = Page(
+        write_report(tmp_path / "r.html", Evaluation(protocol="clustering", metrics=metrics, **parts))
+    )
+    assert "In percent, but for silhouette." in page.text
+    assert "Accuracies in percent" not in page.text
+
+
+def test_semi_supervised_details_are_said_to_be_of_one_run(evaluation: Evaluation, tmp_path: Path) -> None:
+    told = "All of this is the first run's."
+    for protocol in ("semi", "finetune"):
+        page = Page(write_report(tmp_path / "r.html", dataclasses.replace(evaluation, protocol=protocol)))
+        assert (told in page.text) == (protocol == "semi")
 
 
 def test_120_classes_fit(tmp_path: Path) -> None:

@@ -12,6 +12,10 @@ from sklearn.metrics import confusion_matrix
 from stars_hub.errors import ConfigError
 from stars_hub.evaluation.results import Evaluation, accuracy, provenance
 
+WRONG_KIND = json.dumps(
+    {"protocol": "knn", "metrics": [1.0], "settings": {}, "provenance": {}, "label_names": []}
+)
+
 
 def evaluation(**changes: Any) -> Evaluation:
     rng = np.random.default_rng(0)
@@ -99,7 +103,9 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         evaluation().to_json(tmp_path / "nowhere" / "result.json")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"protocol": "knn"}), json.dumps({"x": 1})])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", json.dumps({"protocol": "knn"}), json.dumps({"x": 1}), WRONG_KIND]
+)
 def test_what_is_no_evaluation_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(content)

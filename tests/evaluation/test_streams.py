@@ -1,5 +1,6 @@
 """What is asked about, what an encoder sees of it, and several streams as one."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ from scipy.special import softmax
 
 from stars_hub.errors import ConfigError
 from stars_hub.evaluation import cluster_metrics, describe, ensemble
-from stars_hub.evaluation.inputs import open_split
+from stars_hub.evaluation.described import describe_split
+from stars_hub.evaluation.inputs import labelled, open_split
 from stars_hub.evaluation.results import Evaluation
 from stars_hub.model import STARSEncoder
 from stars_hub.skeletons import SkeletonStore
+from stars_hub.skeletons.sequence import Sequence
 from stars_hub.transforms import BatchLoader, bone_stream, motion_stream
 from tests.evaluation.conftest import ENCODER
 
@@ -96,6 +99,26 @@ def test_raw_features_are_joints_about_the_root(actions: SkeletonStore) -> None:
         describe("raw", actions, stream="bone")
     with pytest.raises(ConfigError, match="stream must be one of joint, bone"):
         describe("raw", actions, stream="sound")  # type: ignore[arg-type]
+
+
+def test_raw_features_of_both_parts_can_be_compared(actions: SkeletonStore, tmp_path: Path) -> None:
+    """Recordings of one person against those of two, and against those of another layout."""
+    train, test = actions.split("cross")
+    made = [
+        Sequence(np.concatenate([each.joints, each.joints + 1], axis=1), name=each.name, label=label)
+        for each, label in zip(test, test.labels.tolist(), strict=True)
+    ]
+    pairs = SkeletonStore.create(tmp_path / "pairs", made, layout="ntu25", label_names=test.label_names)
+    smaller = test.copy(tmp_path / "smaller", layout="kinect20")
+    for parts, joints, persons in (
+        ((train, pairs), 25, 2),
+        ((pairs, train), 25, 2),
+        ((train, smaller), 25, 1),
+        ((smaller, train), 20, 1),
+    ):
+        described = describe_split("raw", labelled(*parts), progress=False)
+        assert described.train.shape == (len(parts[0]), 3 * 64 * joints * persons)
+        assert described.test.shape == (len(parts[1]), 3 * 64 * joints * persons)
 
 
 def test_ways_to_divide(actions: SkeletonStore) -> None:
