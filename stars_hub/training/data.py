@@ -21,16 +21,24 @@ class TrainData(NamedTuple):
         bank: recordings of known class for k-NN, or None.
         queries: recordings whose class is asked for, of other subjects than the bank's, or None if
             nothing is monitored.
+        num_kept_out: how many recordings are not trained on because they are asked about.
     """
 
     train: SkeletonStore
     bank: SkeletonStore | None = None
     queries: SkeletonStore | None = None
+    num_kept_out: int = 0
 
     @property
     def fingerprint(self) -> str:
         """Says whether two runs train on the same data."""
         return self.train.fingerprint
+
+    @property
+    def summary(self) -> str:
+        """How many recordings are trained on, and how many are kept out."""
+        kept_out = f", {self.num_kept_out} kept out because they are asked about" if self.num_kept_out else ""
+        return f"{len(self.train)} recordings to train on{kept_out}"
 
 
 def open_data(config: TrainConfig) -> TrainData:
@@ -39,24 +47,25 @@ def open_data(config: TrainConfig) -> TrainData:
     No recording outside the training split or `config.subjects` is looked at.
 
     Raises:
-        ConfigError: no data was named, or what is to be monitored has no labels or subjects.
+        ConfigError: no data was named, nobody is known of the subjects that were, or what is to be monitored
+            has no labels or subjects.
+        LayoutError: the monitored stores are of another layout.
         StoreError: a store cannot be opened or does not know the split.
     """
     if not config.data:
         raise ConfigError("data must name at least one skeleton store")
     train = _chosen(_open(config.data), config)
-    asked = bool(config.monitor_data or config.monitor_subjects)
+    asked = bool(config.monitor_data or config.monitor_subjects or config.patience)
     if not config.monitor_every:
         return TrainData(train)
-    source = _open(config.monitor_data) if config.monitor_data else train
+    source = _open_monitored(train, config) if config.monitor_data else train
     bank, queries = _divide(source.select(source.labels >= 0), config)
     if bank is None or queries is None:
         if asked:
             raise ConfigError("monitoring needs labelled recordings of at least two subjects")
         return TrainData(train)
-    if config.monitor_held_out:
-        train = train.select(~np.isin(_keys(train), _keys(queries)))
-    return TrainData(train, bank, queries)
+    kept = _without(train, queries, config) if config.monitor_held_out else train
+    return TrainData(kept, bank, queries, len(train) - len(kept))
 
 
 def open_labelled_data(config: FinetuneConfig) -> TrainData:
@@ -66,21 +75,23 @@ def open_labelled_data(config: FinetuneConfig) -> TrainData:
     known, on a random part of each class. Of `config.fraction`, the part is drawn after that.
 
     Raises:
-        ConfigError: no data was named, no recording has a label, or there is nothing to validate on where
-            that was asked for.
+        ConfigError: no data was named, nobody is known of the subjects that were, no recording has a label,
+            or there is nothing to validate on where that was asked for.
+        LayoutError: the validation stores are of another layout.
         StoreError: a store cannot be opened or does not know the split.
     """
     if not config.data:
         raise ConfigError("data must name at least one skeleton store")
-    train = _labelled(_chosen(_open(config.data), config), config.data)
+    labelled = train = _labelled(_chosen(_open(config.data), config), config.data)
     validation = None
     if config.monitor_every:
-        train, validation = _set_apart(train, config)
+        train, validation = _set_apart(labelled, config)
+    num_kept_out = len(labelled) - len(train)
     if validation is None and (config.patience or config.monitor_data or config.monitor_subjects):
         raise ConfigError("validation needs labelled recordings of two subjects, or two of a class")
     if config.fraction < 1:
         train = train.select(stratified_subset(train.labels, config.fraction, seed=config.subset_seed))
-    return TrainData(train, queries=validation)
+    return TrainData(train, queries=validation, num_kept_out=num_kept_out)
 
 
 def class_names(store: SkeletonStore, *others: SkeletonStore | None) -> list[str]:
@@ -114,10 +125,31 @@ def _chosen(store: SkeletonStore, config: TrainConfig) -> SkeletonStore:
     if config.split is not None:
         store = store.split(config.split)[0]
     if config.subjects:
-        store = store.select(np.isin(store.subjects.astype(str), config.subjects))
+        store = store.select(_are_of(store, config.subjects, "subjects"))
     if not len(store):
         raise ConfigError("there is no recording to train on: split or subjects choose none")
     return store
+
+
+def _open_monitored(train: SkeletonStore, config: TrainConfig) -> SkeletonStore:
+    store = _open(config.monitor_data)
+    theirs, ours = [(each.layout.name, each.layout.num_joints) for each in (store, train)]
+    if theirs != ours:
+        raise LayoutError(
+            f"monitor_data must have the layout of data, {ours[0]!r} with {ours[1]} joints; "
+            f"{', '.join(config.monitor_data)} has {theirs[0]!r} with {theirs[1]}: convert it once, "
+            f"store.copy(folder, layout={ours[0]!r})"
+        )
+    return store
+
+
+def _are_of(store: SkeletonStore, subjects: tuple[str, ...], field: str) -> np.ndarray:
+    """(N,) bool, which recordings are of these subjects; `field` is where they were named."""
+    known = store.known_subjects
+    if unknown := sorted(set(subjects) - set(known)):
+        there = ", ".join(known) or "nobody who is known"
+        raise ConfigError(f"{field} names {', '.join(unknown)}; the recordings to choose from are of {there}")
+    return np.isin(store.subjects.astype(str), subjects)
 
 
 def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | None, SkeletonStore | None]:
@@ -125,14 +157,13 @@ def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | 
     subjects = store.subjects.astype(str)
     known = store.known_subjects
     if config.monitor_subjects:
-        chosen = [subject for subject in known if subject in config.monitor_subjects]
+        asked = _are_of(store, config.monitor_subjects, "monitor_subjects")
     else:
         count = max(1, round(config.monitor_fraction * len(known)))
         chosen = [known[place] for place in keyed_order(config.seed, 0, len(known), purpose=3)[:count]]
-    if not chosen or len(chosen) == len(known):
-        return None, None
-    asked = np.isin(subjects, chosen)
-    return store.select(np.isin(subjects, known) & ~asked), store.select(asked)
+        asked = np.isin(subjects, chosen)
+    others = np.isin(subjects, known) & ~asked
+    return (store.select(others), store.select(asked)) if others.any() else (None, None)
 
 
 def _labelled(store: SkeletonStore, folders: tuple[str, ...]) -> SkeletonStore:
@@ -152,7 +183,7 @@ def _set_apart(store: SkeletonStore, config: FinetuneConfig) -> tuple[SkeletonSt
             return _set_part_apart(store, config)
     if validation is None:
         return store, None
-    return store.select(~np.isin(_keys(store), _keys(validation))), validation
+    return _without(store, validation, config), validation
 
 
 def _set_part_apart(
@@ -170,15 +201,36 @@ def _set_part_apart(
 
 def _other_store(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore | None:
     """The recordings of another store, or those of some of its subjects."""
-    other = _labelled(_open(config.monitor_data), config.monitor_data)
+    other = _labelled(_open_monitored(store, config), config.monitor_data)
     if config.monitor_subjects:
-        other = other.select(np.isin(other.subjects.astype(str), config.monitor_subjects))
+        other = other.select(_are_of(other, config.monitor_subjects, "monitor_subjects"))
     ours, theirs = class_names(store), class_names(other)
     if ours[: len(theirs)] != theirs:
         raise ConfigError(
             f"monitor_data must have the classes of data, {', '.join(ours)}; it has {', '.join(theirs)}"
         )
-    return other if len(other) else None
+    return other
+
+
+def _without(train: SkeletonStore, asked: SkeletonStore, config: TrainConfig) -> SkeletonStore:
+    """What is trained on, without the recordings that are asked about.
+
+    These are the ones at the same place of the same store, and those of the same name by the same subject,
+    such as a copy in another store; names say nothing where the subject is not known.
+    """
+    taken = set(_places(asked, config.monitor_data or config.data))
+    same = np.array([place in taken for place in _places(train, config.data)], dtype=bool)
+    same |= np.isin(train.subjects.astype(str), train.known_subjects) & np.isin(_keys(train), _keys(asked))
+    if same.all():
+        raise ConfigError("all recordings of data are asked about: there is none left to train on")
+    return train.select(~same)
+
+
+def _places(store: SkeletonStore, folders: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Where each recording lies: fingerprint and row of the one of these stores that it is from."""
+    opened = [SkeletonStore.open(folder) for folder in folders]
+    places = [(each.fingerprint, row) for each in opened for row in range(len(each))]
+    return [places[row] for row in store.source_ids]
 
 
 def _keys(store: SkeletonStore) -> np.ndarray:

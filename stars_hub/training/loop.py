@@ -62,7 +62,13 @@ def is_finished(config: TrainConfig, progress: Progress) -> bool:
     The saved progress alone decides, so that a run that was interrupted stops where it would have.
     """
     waited = progress.epoch - progress.best_epoch
-    return progress.epoch >= config.epochs or 0 < config.patience <= waited
+    looked = progress.best is not None and is_look(config, progress.epoch)
+    return progress.epoch >= config.epochs or (looked and 0 < config.patience <= waited)
+
+
+def is_look(config: TrainConfig, epoch: int) -> bool:
+    """Whether the accuracy is asked after so many epochs: every few of them, and at the end."""
+    return config.monitor_every > 0 and (epoch % config.monitor_every == 0 or epoch == config.epochs)
 
 
 def resume(run: RunFolder, session: Session) -> Progress:
@@ -71,6 +77,7 @@ def resume(run: RunFolder, session: Session) -> Progress:
     barrier(session.device)  # before the main process writes one
     if not found:
         run.rewind(None)
+        run.say(session.data.summary)
         if accuracies := session.evaluate() if config.monitor_every else {}:
             run.record({"epoch": 0, **accuracies})
         progress = Progress()
@@ -139,8 +146,7 @@ def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> Progre
         "lr": session.schedule(epoch - 1 / session.steps_per_epoch),
         "seconds": round(progress.seconds, 3),
     }
-    looks = config.monitor_every and (epoch % config.monitor_every == 0 or epoch == config.epochs)
-    accuracies = session.evaluate() if looks else {}
+    accuracies = session.evaluate() if is_look(config, epoch) else {}
     run.record(metrics | accuracies)
     best, best_epoch = progress.best, progress.best_epoch
     if accuracies and (best is None or max(accuracies.values()) > best):

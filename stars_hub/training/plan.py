@@ -49,7 +49,7 @@ def stage_of(config: TrainConfig) -> tuple[Stage[Any], TrainData]:
 
 
 def _data(data: TrainData, session: Session) -> str:
-    lines = [f"{len(data.train)} recordings to train on, {session.steps_per_epoch} steps an epoch"]
+    lines = [data.summary, f"{session.steps_per_epoch} steps an epoch"]
     nothing = "nothing to monitor: no labelled recordings of several subjects, or monitor_every is 0"
     return "\n".join([*lines, session.monitor.summary or nothing])
 

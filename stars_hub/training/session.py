@@ -46,7 +46,7 @@ class Session:
 
     def __init__(self, stage: Stage[Any], data: TrainData, device: torch.device) -> None:
         config = self.config = stage.config
-        self.stage, self.device = stage, device
+        self.stage, self.data, self.device = stage, data, device
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
         self.objective: nn.Module = stage.objective.to(device, self.dtype).train()
         if stage.cache is not None:

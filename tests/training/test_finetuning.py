@@ -141,6 +141,29 @@ def test_validation_on_a_store_of_its_own_takes_all_of_it(prepared: Path, tmp_pa
         open_labelled_data(finetune_config(prepared, monitor_data=str(named)))
 
 
+def test_only_the_recordings_that_validate_are_kept_out_of_training(tmp_path: Path) -> None:
+    def kept_out(data: Path, validation: Path, **changes: Any) -> int:
+        config = finetune_config(tmp_path, data=str(data), monitor_data=str(validation), **changes)
+        opened = open_labelled_data(config)
+        assert len(opened.train) + opened.num_kept_out == len(SkeletonStore.open(data))
+        return opened.num_kept_out
+
+    unknown: dict[str, Any] = {"subjects": None, "names": None}
+    store = labelled_store(tmp_path / "store", [0, 1, 0, 1, 0, 1], **unknown)
+    assert kept_out(store, labelled_store(tmp_path / "other", [1, 0, 1, 0, 1], **unknown)) == 0
+    text = labelled_store(tmp_path / "text", [0, 1, 0], subjects=["", "a", "b"])
+    assert kept_out(labelled_store(tmp_path / "texts", [1, 0, 1], subjects=["", "a", "c"]), text) == 1
+
+    known = labelled_store(tmp_path / "known", [0, 1, 0, 1, 0, 1])
+    SkeletonStore.open(known).select(subject=1).copy(tmp_path / "part", dtype="float16")
+    assert kept_out(known, tmp_path / "part") == 2  # copies, by name
+    both = (str(store), str(known))
+    joined = open_labelled_data(finetune_config(tmp_path, data=both, monitor_data=str(store)))
+    assert (len(joined.train), joined.num_kept_out) == (6, 6)  # the same store, by place
+    with pytest.raises(ConfigError, match="none left to train on"):
+        kept_out(store, store)
+
+
 def test_nothing_to_learn_from(tmp_path: Path) -> None:
     unlabelled = labelled_store(tmp_path / "unlabelled", [-1] * 6)
     with pytest.raises(ConfigError, match=r"none of 6 recordings of .*unlabelled has a label"):
@@ -160,7 +183,7 @@ def test_where_subjects_are_unknown_a_part_of_each_class_validates(tmp_path: Pat
     assert np.bincount(data.queries.labels, minlength=3).tolist() == [3, 3, 0]  # a third class of one stays
     names = np.concatenate([data.train.names, data.queries.names]).tolist()
     assert sorted(names, key=int) == [str(number) for number in range(len(labels))]
-    with pytest.raises(ConfigError, match="validation needs"):
+    with pytest.raises(ConfigError, match=r"monitor_subjects names 7; .* of nobody who is known"):
         open_labelled_data(finetune_config(tmp_path, data=str(store), monitor_subjects=("7",)))
 
     single = labelled_store(tmp_path / "single", [0, 1], subjects=None)
@@ -282,6 +305,10 @@ def test_run_stops_when_it_does_not_get_better(
     whole = run(config("whole"))
     assert [record["epoch"] for record in whole.history] == [0, 1, 2, 3, 4]
     assert "stopped after epoch 4: no better accuracy since epoch 2" in capsys.readouterr().out
+
+    with_accuracies(monkeypatch, [90.0, 10.0, 5.0])
+    rare = run(config("rare", monitor_every=3, patience=1))  # looks after epochs 3 and 6
+    assert [record["epoch"] for record in rare.history] == [0, 1, 2, 3, 4, 5, 6]
 
     with_accuracies(monkeypatch, [90.0, 10.0, 30.0, 30.0])
     cut = config("cut")

@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from stars_hub.errors import ConfigError
+from stars_hub.errors import ConfigError, LayoutError
 from stars_hub.neighbours import knn_predict
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training.data import open_data
+from stars_hub.training.data import open_data, open_labelled_data
 from stars_hub.training.monitor import KNNMonitor
 from tests.motions import drifting
-from tests.training.conftest import ENCODER, pretrain_config, tune_config
+from tests.training.conftest import ENCODER, finetune_config, pretrain_config, tune_config
 from tests.training.helpers import run
 
 
@@ -103,8 +103,26 @@ def test_nothing_to_monitor(tmp_path: Path) -> None:
     result = run(config)
     assert result.best is None
     assert [record["epoch"] for record in result.history] == [1]
-    with pytest.raises(ConfigError, match="labelled"):
+    with pytest.raises(ConfigError, match=r"monitor_subjects names 1; .* of nobody who is known"):
         open_data(pretrain_config(tmp_path, monitor_subjects=("1",)))
+    with pytest.raises(ConfigError, match="labelled recordings of at least two"):
+        open_data(pretrain_config(tmp_path, patience=1))
+
+
+def test_subjects_whom_nobody_knows_are_named(split_store: SkeletonStore, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"subjects names 8, x; .* are of 0, 1, 2, 3, 4, 5, 6, 7$"):
+        open_data(pretrain_config(tmp_path, subjects=("x", 3, 8)))
+    with pytest.raises(ConfigError, match=r"monitor_subjects names 4; .* are of 1, 2, 3, 5, 7$"):
+        open_data(pretrain_config(tmp_path, split="xsub", monitor_subjects=(3, 4)))
+
+
+def test_other_data_must_have_the_layout(split_store: SkeletonStore, prepared: Path, tmp_path: Path) -> None:
+    split_store.copy(tmp_path / "other", layout="kinect20")
+    config = pretrain_config(prepared, monitor_data=str(tmp_path / "other"))
+    with pytest.raises(LayoutError, match=r"'ntu25' with 25 joints; .*other has 'kinect20' with 20"):
+        open_data(config)
+    with pytest.raises(LayoutError, match=r"'ntu25' with 25 joints; .*other has 'kinect20' with 20"):
+        open_labelled_data(finetune_config(prepared, monitor_data=str(tmp_path / "other")))
 
 
 def test_monitor_finds_what_its_features_say(split_store: SkeletonStore, tmp_path: Path) -> None:

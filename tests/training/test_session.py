@@ -263,7 +263,9 @@ def test_plan_says_what_and_how_long_and_writes_nothing(config: Make) -> None:
     text = plan(made, steps=1)
     assert json.loads(text[: text.index("\n\n")])["batch_size"] == 8
     held_out = isinstance(made, FinetuneConfig)  # one of four subjects
-    assert f"{16 if held_out else 22} recordings to train on, 2 steps an epoch" in text
+    kept_out = "16 recordings to train on, 6 kept out because they are asked about"
+    assert (kept_out if held_out else "22 recordings to train on") in text
+    assert "2 steps an epoch" in text
     assert ("validation: 6 recordings of subjects" if held_out else "k-NN monitor: ") in text
     assert "for 2 epochs" in text
     total = sum(p.numel() for p in session_of(made).objective.parameters() if p.requires_grad)
