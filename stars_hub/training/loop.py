@@ -8,6 +8,7 @@ off before the state is done again, with the same result, because nothing random
 
 import math
 import time
+from contextlib import closing
 from typing import Any
 
 from tqdm import tqdm
@@ -41,8 +42,8 @@ def train(stage: Stage[Any], data: TrainData) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written.
     """
     with processes(stage.config.device) as device, stop_request(device) as stop:
-        session = Session(stage, data, device)
-        with RunFolder(stage.config, data=data.fingerprint, writes=is_main()) as run:
+        run = RunFolder(stage.config, data=data.fingerprint, writes=is_main())
+        with closing(Session(stage, data, device)) as session, run:
             return train_in(run, session, stop=stop)
 
 

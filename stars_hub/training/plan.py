@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -32,8 +33,7 @@ def plan(config: TrainConfig, *, steps: int = 3) -> str:
         ConfigError: whatever the run itself would refuse.
     """
     stage, data = stage_of(config)
-    with processes(config.device) as device:
-        session = Session(stage, data, device)
+    with processes(config.device) as device, closing(Session(stage, data, device)) as session:
         shown = [json.dumps(config.to_dict(), indent=2), _data(data, session), _groups(session)]
         return "\n\n".join([*shown, _time(session, steps)])
 

@@ -1,5 +1,6 @@
 """The processes of a run: started by `torchrun` or just this one, and asked to stop by SIGTERM."""
 
+import gc
 import os
 import signal
 import threading
@@ -33,6 +34,9 @@ def processes(device: str | None) -> Iterator[torch.device]:
         yield kind
     finally:
         if joins:
+            # A wrapped model lives on in cycles of references, and with it the group's threads: a process
+            # that ends before them is aborted.
+            gc.collect()
             dist.destroy_process_group()
 
 

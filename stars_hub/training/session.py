@@ -182,6 +182,10 @@ class Session:
         finally:
             objective.train()
 
+    def close(self) -> None:
+        """Let go of what speaks to the other processes; nothing more can be trained."""
+        self.model = self.objective
+
     @property
     def saved(self) -> Any:
         """What goes into model folders: the moving average, if there is one."""
