@@ -1,7 +1,8 @@
 """Settings by name: the paper's, and one for a few thousand recordings on one machine.
 
 A recipe gives the configuration of a stage; `data` and `output` are the caller's, and any field may be set
-otherwise. Published numbers stand where the paper says which settings gave them.
+otherwise: then the warm-up is at most half of a shorter run, there is no patience without monitoring, and a
+model keeps the size of its encoder. Published numbers stand where the paper says which settings gave them.
 
 Reference: STARS (arXiv 2407.10935) section 4; MAMP (arXiv 2308.07092) section 4.
 """
@@ -244,6 +245,14 @@ def finetune_recipe(name: str, **changes: Any) -> FinetuneConfig:
 
 
 def _with(kind: type[_ConfigT], changes: dict[str, Any], **settings: Any) -> _ConfigT:
+    """A recipe's settings, but for what the caller changes and what makes no sense then."""
+    if changes.get("model"):
+        settings.pop("encoder", None)  # it has one
+    if changes.get("monitor_every") == 0:
+        settings.pop("patience", None)
+    if isinstance(epochs := changes.get("epochs"), int):
+        warmup = settings.get("warmup_epochs", kind.warmup_epochs)
+        settings["warmup_epochs"] = min(warmup, epochs / 2)
     return kind(**(settings | changes))
 
 

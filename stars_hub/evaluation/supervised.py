@@ -146,7 +146,7 @@ class _Run:
             defaults["layer_decay"] = 1.0  # nothing is pretrained that lower layers should keep
         if isinstance(encoder := settings.get("encoder"), Mapping):
             settings = {**settings, "encoder": _new_encoder(encoder)}
-        self.config = FinetuneConfig(
+        config = FinetuneConfig(
             model=str(model),
             data=(str(parts.train.folder),),
             output=str(folder),
@@ -157,7 +157,9 @@ class _Run:
         )
         self.parts = parts
         data = TrainData(parts.train)
-        result = train(FinetuneStage(self.config, data), data)
+        stage = FinetuneStage(config, data)
+        self.config = stage.config  # with the size of the encoder
+        result = train(stage, data)
         self.losses = [record["loss"] for record in result.history if "loss" in record]
         self.scores = self._test(Classification.from_pretrained(result.last))
 
@@ -193,7 +195,7 @@ class _Run:
 
 def _new_encoder(changes: Mapping[str, Any]) -> EncoderConfig:
     """The size of a new encoder, of what is to differ from the default."""
-    default = dataclasses.asdict(FinetuneConfig.encoder)
+    default = EncoderConfig().to_dict()
     if unknown := sorted(changes.keys() - default.keys()):
         raise ConfigError(f"encoder has no setting {', '.join(unknown)}; it has {', '.join(default)}")
     return EncoderConfig.from_dict({**default, **changes})

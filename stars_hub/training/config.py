@@ -13,7 +13,6 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.training.fields import checked, option
 
-_PAPER = EncoderConfig()
 _ConfigT = TypeVar("_ConfigT", bound="TrainConfig")
 
 
@@ -133,7 +132,7 @@ class PretrainConfig(TrainConfig):
     Reference: MAMP (arXiv 2308.07092) section 4.2.
     """
 
-    encoder: EncoderConfig = option(_PAPER, "Size of a new encoder.")  # noqa: RUF009
+    encoder: EncoderConfig | None = option(None, "Size of a new encoder; the paper's, if not given.")  # noqa: RUF009
     model: str | None = option(None, "Continue from this model instead of a new encoder.")
     decoder_depth: int = option(3, "Blocks of the decoder: 3 for NTU-60, 5 for NTU-120 and PKU-MMD.", least=1)
     mask_ratio: float = option(0.9, "Part of the tokens that the encoder does not see.")
@@ -210,7 +209,7 @@ class FinetuneConfig(TrainConfig):
     """
 
     model: str = option("", "Model to fine-tune: a folder, a Hub id or a bundled name; none: from scratch.")
-    encoder: EncoderConfig = option(_PAPER, "Size of a new encoder.")  # noqa: RUF009
+    encoder: EncoderConfig | None = option(None, "Size of a new encoder; the paper's, if not given.")  # noqa: RUF009
     head: Literal["joints", "linear"] = option("joints", "Keep the joints apart, or take the pooled feature.")
     hidden_dim: int = option(2048, "Width within the head of joints.", least=1)
     head_drop_rate: float = option(0.3, "Dropout of the tokens that the head of joints sees.", least=0)

@@ -17,12 +17,13 @@ from stars_hub.objectives import Classification, classification_loss
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import FinetuneConfig
-from stars_hub.training.data import TrainData, check_layout, class_names, open_labelled_data
+from stars_hub.training.data import TrainData, class_names, open_labelled_data
 from stars_hub.training.freezing import freeze_encoder, train_upper_blocks
 from stars_hub.training.loop import train
 from stars_hub.training.monitor import AccuracyMonitor
 from stars_hub.training.run import TrainResult
 from stars_hub.training.stage import Stage
+from stars_hub.training.start import new_encoder, with_encoder
 from stars_hub.transforms.loader import Batch
 
 
@@ -62,7 +63,8 @@ class FinetuneStage(Stage[FinetuneConfig]):
         class_weights: (K,), or None where every recording counts as much.
 
     Raises:
-        ConfigError: fewer than two classes, more trainable blocks than there are, or a batch of one.
+        ConfigError: fewer than two classes, another size than that of the model's encoder, more trainable
+            blocks than there are, or a batch of one.
     """
 
     objective: Classification
@@ -80,6 +82,7 @@ class FinetuneStage(Stage[FinetuneConfig]):
             raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
         self.objective = build_classifier(config, names, data.train.layout)
         encoder = self.objective.encoder
+        self.config = with_encoder(config, encoder.config)
         encoder.set_drop_path_rate(config.drop_path_rate)
         if config.trainable_blocks == 0:
             freeze_encoder(encoder)
@@ -128,11 +131,12 @@ def build_classifier(
         CheckpointError: the model cannot be found or read.
         LayoutError: a new encoder is for another layout, or the layouts share no joint.
     """
-    made = {"label_names": list(label_names), "head": config.head, "hidden_dim": config.hidden_dim}
-    settings: dict[str, Any] = {**made, "head_drop_rate": config.head_drop_rate}
+    made: dict[str, Any] = {"label_names": list(label_names), "head": config.head}
+    if config.head == "joints":
+        made["hidden_dim"] = config.hidden_dim
+    settings = {**made, "head_drop_rate": config.head_drop_rate}
     if not config.model:
-        check_layout(layout, config.encoder)
-        return Classification(STARSEncoder(config.encoder, layout=layout), **settings)
+        return Classification(new_encoder(config.encoder, layout), **settings)
     saved = checkpoints.read_config(checkpoints.resolve_model(config.model))
     objective = saved.get("objective") or {}
     same_layout = (saved.get("layout"), saved.get("num_joints")) == (layout.name, layout.num_joints)

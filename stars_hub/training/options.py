@@ -6,8 +6,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
+from stars_hub import checkpoints
 from stars_hub.model.config import EncoderConfig
 from stars_hub.training.config import TrainConfig
+from stars_hub.training.start import check_size
 
 _ConfigT = TypeVar("_ConfigT", bound=TrainConfig)
 
@@ -25,7 +27,7 @@ def config_options(kind: type[TrainConfig]) -> Callable[[Any], Any]:
         import click
 
         for field in reversed(dataclasses.fields(kind)):
-            if field.type is EncoderConfig:
+            if field.name == "encoder":
                 for part in reversed(_encoder_fields(kind)):
                     settings = _settings(part.type) | {"help": "Of a new encoder."}
                     command = click.option(_flag(part.name, part.type), part.name, **settings)(command)
@@ -48,14 +50,22 @@ def config_from_options(
         given: values by field; those that are None or empty were not given.
 
     Raises:
-        ConfigError: a value that cannot be.
+        ConfigError: a value that cannot be, or a size of the encoder that a given model does not have.
+        CheckpointError: the model whose size is asked for cannot be found or read.
     """
     known = {name: value for name, value in given.items() if value is not None and value != ()}
     encoder = {part.name: known.pop(part.name) for part in _encoder_fields(kind) if part.name in known}
     config = make(**known)
     if not encoder:
         return config
-    return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, **encoder))  # type: ignore
+    start: Any = config
+    if start.model:
+        saved = checkpoints.read_config(checkpoints.resolve_model(start.model))
+        check_size(start.model, EncoderConfig.from_dict(saved), encoder)
+        return config
+    return dataclasses.replace(
+        start, encoder=dataclasses.replace(start.encoder or EncoderConfig(), **encoder)
+    )
 
 
 def _encoder_fields(kind: type[TrainConfig]) -> list[dataclasses.Field[Any]]:

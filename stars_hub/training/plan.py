@@ -34,7 +34,7 @@ def plan(config: TrainConfig, *, steps: int = 3) -> str:
     """
     stage, data = stage_of(config)
     with processes(config.device) as device, closing(Session(stage, data, device)) as session:
-        shown = [json.dumps(config.to_dict(), indent=2), _data(data, session), _groups(session)]
+        shown = [json.dumps(stage.config.to_dict(), indent=2), _data(data, session), _groups(session)]
         return "\n\n".join([*shown, _time(session, steps)])
 
 

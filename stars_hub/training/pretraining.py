@@ -10,13 +10,13 @@ from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from stars_hub.distributed import all_sum
-from stars_hub.model.encoder import STARSEncoder
 from stars_hub.objectives import MAMP
 from stars_hub.training.config import PretrainConfig
 from stars_hub.training.data import TrainData, check_layout, open_data
 from stars_hub.training.loop import train
 from stars_hub.training.run import TrainResult
 from stars_hub.training.stage import Stage, split_batch
+from stars_hub.training.start import new_encoder, with_encoder
 from stars_hub.transforms.keyed import keyed_uniform
 from stars_hub.transforms.loader import Batch
 
@@ -66,12 +66,13 @@ class PretrainStage(Stage[PretrainConfig]):
             "skip_absent_persons": config.skip_absent_persons,
         }
         torch.manual_seed(config.seed)
-        if config.model is not None:
-            self.objective = MAMP.from_pretrained(config.model, **settings)
-        else:
-            check_layout(layout, config.encoder)
-            self.objective = MAMP(STARSEncoder(config.encoder, layout=layout), **settings)
+        self.objective = (
+            MAMP.from_pretrained(config.model, **settings)
+            if config.model
+            else MAMP(new_encoder(config.encoder, layout), **settings)
+        )
         check_layout(layout, self.objective.encoder.config)
+        self.config = with_encoder(config, self.objective.encoder.config)
 
     def parts(self, batch: Batch, count: int) -> list[tuple[Batch, float]]:
         """Parts weigh as many persons as they hold that count in the loss."""

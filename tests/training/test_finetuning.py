@@ -102,6 +102,11 @@ def test_head_of_a_classifier_of_the_same_classes_is_kept(prepared: Path, tmp_pa
     assert all(torch.equal(trained[name], tensor) for name, tensor in again.state_dict().items())
     other = stage_of(finetune_config(prepared, model=str(result.last), hidden_dim=10)).objective
     assert other.settings["hidden_dim"] == 10
+    linear = {"head": "linear", "trainable_blocks": 0, "epochs": 1}
+    kept = run(finetune_config(prepared, output=str(tmp_path / "linear"), **linear)).last
+    trained_head = Classification.from_pretrained(kept).head.state_dict()
+    again = stage_of(finetune_config(prepared, model=str(kept), hidden_dim=10, **linear)).objective
+    assert all(torch.equal(trained_head[name], value) for name, value in again.head.state_dict().items())
     assert torch.equal(trained["encoder.norm.bias"], other.encoder.norm.bias)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -308,7 +309,7 @@ def test_fine_tuning_recipes_are_the_published_ones() -> None:
         assert tuned.monitor_every == 0  # the paper trains on all training subjects
         scratch = recipes.finetune_recipe(f"{name}-scratch")
         assert (scratch.model, scratch.layer_decay, scratch.lr) == ("", 1.0, 3e-4)
-        assert scratch.encoder == recipes.pretrain_recipe(name).encoder
+        assert scratch.encoder == (recipes.pretrain_recipe(name).encoder or EncoderConfig())
 
 
 def test_recipe_says_whether_it_needs_a_model() -> None:
@@ -323,6 +324,33 @@ def test_option_that_the_configuration_shares_with_the_encoder_is_the_configurat
     made = config_from_options(FinetuneConfig, partial(recipes.finetune_recipe, "small-data-scratch"), given)
     assert made.drop_path_rate == 0.2
     assert (made.encoder.drop_path_rate, made.encoder.depth) == (0.0, 3)
+
+
+def test_short_or_unwatched_runs_of_a_recipe_need_no_other_change() -> None:
+    short = recipes.finetune_recipe("small-data", model="m", epochs=1)
+    assert (short.warmup_epochs, short.patience) == (0.5, 8)
+    assert recipes.finetune_recipe("small-data", model="m", epochs=20).warmup_epochs == 2
+    assert recipes.pretrain_recipe("ntu60", epochs=10).warmup_epochs == 5
+    assert recipes.pretrain_recipe("ntu60", epochs=10, warmup_epochs=0).warmup_epochs == 0
+    assert recipes.finetune_recipe("small-data", model="m", monitor_every=0).patience == 0
+    with pytest.raises(ConfigError, match="patience needs looks"):
+        recipes.finetune_recipe("small-data", model="m", monitor_every=0, patience=3)
+
+
+@pytest.mark.parametrize(("kind", "make"), [(PretrainConfig, "pretrain"), (FinetuneConfig, "finetune")])
+def test_model_keeps_the_size_of_its_encoder(prepared: Path, tmp_path: Path, kind: Any, make: str) -> None:
+    given = {"model": str(prepared / "model"), "data": (str(prepared / "store"),), "output": str(tmp_path)}
+    given |= {"batch_size": 8, "epochs": 1, "device": "cpu", "progress": False}
+    recipe = partial(getattr(recipes, f"{make}_recipe"), "small-data")
+    with pytest.raises(ConfigError, match=r"model has an encoder with depth 2, not 3: the size is that of"):
+        config_from_options(kind, recipe, {**given, "depth": 3, "embed_dim": 16})
+    config = config_from_options(kind, recipe, {**given, "embed_dim": 16})
+    assert config.encoder is None
+    assert stage_of(config)[0].config.encoder == ENCODER
+    shown = plan(config, steps=0)
+    assert json.loads(shown[: shown.index("\n\n")])["encoder"] == ENCODER.to_dict()
+    with pytest.raises(ConfigError, match="embed_dim 16, not 32"):
+        stage_of(recipe(**given, encoder=replace(ENCODER, embed_dim=32)))
 
 
 def test_constant_rate_without_a_minimum() -> None:
