@@ -64,7 +64,7 @@ def test_the_card_credits_what_was_used_and_nothing_else(
 @pytest.mark.parametrize("stage", ["mamp", "stars"])
 def test_the_commands_in_the_text_exist(cards: ModuleType, provenance: dict[str, Any], stage: str) -> None:
     text = cards.write_card(stage, [ROW], provenance).render()
-    named = set(re.findall(r"stars-hub (\w+)", text)) - {"finetune"}
+    named = set(re.findall(r"stars-hub (\w+)", text))
     assert "convert" in named
     assert named <= set(main.commands)
 

@@ -59,7 +59,12 @@ def download(source: Source, *, objective: bool = False) -> Path:
         CheckpointError: for every failure; it says what to do. The wait in silence is limited.
     """
     from huggingface_hub import constants
-    from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RevisionNotFoundError,
+    )
     from huggingface_hub.file_download import repo_folder_name
 
     required = [CONFIG_NAME, WEIGHTS_NAME, *([OBJECTIVE_NAME] if objective else [])]
@@ -77,7 +82,9 @@ def download(source: Source, *, objective: bool = False) -> Path:
     except Exception as error:
         cached = all(_cached(source, name, source.revision) for name in required)
         if source.force_download or not cached:
-            raise CheckpointError(explain(error, source)) from error
+            answered = isinstance(error, HfHubHTTPError)
+            nor_here = "" if answered else f"; nor is there a folder {source.repo_id} here"
+            raise CheckpointError(explain(error, source) + nor_here) from error
         if not isinstance(error, OfflineModeIsEnabled):
             logger.warning("%s; using the copy in the cache", explain(error, source))
         return _from_cache(source, required)
