@@ -159,20 +159,17 @@ class STARSClassifier(SequenceClassifier):
         self.encoder = cast(STARSEncoder, objective.encoder)
         return self
 
-    def save_pretrained(
-        self, folder: str | Path, *, card: "str | checkpoints.ModelCard | None" = None
-    ) -> Path:
-        """Write encoder, head and classes as one model folder; see `SequenceClassifier`."""
-        objective = self._ready()
-        if card is None:
-            card = classifier_card(
-                folder,
-                config=self.encoder.config.to_dict(),
-                class_name=type(self).__name__,
-                what="" if self.report is None else str(self.report),
-                label_names=self.label_names,
-            )
-        return objective.save_pretrained(folder, card=card)
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        return classifier_card(
+            name,
+            config=self.encoder.config.to_dict(),
+            class_name=type(self).__name__,
+            what="" if self.report is None else str(self.report),
+            label_names=self.label_names,
+        )
+
+    def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
+        return self._ready().save_pretrained(folder, card=card)
 
     @classmethod
     def _from_folder(cls, folder: Path) -> "STARSClassifier":

@@ -1,7 +1,6 @@
 """Labels as users have them, names or numbers; and the model card that lists the classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,18 +69,17 @@ def sorted_names(names: Iterable[str]) -> list[str]:
 
 
 def classifier_card(
-    folder: str | Path, *, config: Mapping[str, Any], class_name: str, what: str, label_names: Sequence[str]
+    name: str, *, config: Mapping[str, Any], class_name: str, what: str, label_names: Sequence[str]
 ) -> ModelCard:
     """A plain card of a classifier, which lists its classes.
 
     Args:
-        folder: whose name is the model's.
+        name: what `from_pretrained` is to be given: a folder's name, or owner/name.
         config: the encoder's.
         class_name: what loads it.
         what: one sentence about how its classes were learned.
         label_names: the classes.
     """
-    name = Path(folder).name
     loading = (
         "```python\n"
         f"from stars_hub import {class_name}\n"

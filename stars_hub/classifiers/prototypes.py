@@ -110,20 +110,22 @@ class PrototypeClassifier(SequenceClassifier):
         self._set(names, torch.cat([self.features, features]), torch.cat([self.example_labels, new]))
         return self
 
-    def save_pretrained(
-        self, folder: str | Path, *, card: "str | checkpoints.ModelCard | None" = None
-    ) -> Path:
-        """Write encoder and examples as one model folder; see `SequenceClassifier`."""
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        return classifier_card(
+            name,
+            config=self.encoder.config.to_dict(),
+            class_name=type(self).__name__,
+            what=f"It compares them with {len(self.features)} examples; nothing was trained.",
+            label_names=self._label_names,
+        )
+
+    def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
         self._check_classes()
         encoder = self.encoder
-        config = encoder.config.to_dict()
-        what = f"It compares them with {len(self.features)} examples; nothing was trained."
-        card = card or classifier_card(
-            folder, config=config, class_name=type(self).__name__, what=what, label_names=self._label_names
-        )
+        objective = {"name": self.kind, "label_names": self._label_names}
         return checkpoints.write_model(
             folder,
-            config={**config, "objective": {"name": self.kind, "label_names": self._label_names}},
+            config={**encoder.config.to_dict(), "objective": objective},
             tensors=encoder.state_dict(),
             objective={"features": self.features, "labels": self.example_labels},
             card=card if isinstance(card, str) else card.render(),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from stars_hub import checkpoints
 from stars_hub.classifiers import STARSClassifier
 from stars_hub.errors import CheckpointError, ConfigError, LayoutError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
@@ -219,8 +220,20 @@ def test_pushed_with_its_head(fitted: STARSClassifier, monkeypatch: pytest.Monke
 
     def push_folder(folder: Path, repo_id: str, **how: Any) -> str:
         pushed.update(how, repo_id=repo_id, labels=STARSClassifier.from_pretrained(folder).label_names)
+        assert 'STARSClassifier.from_pretrained("owner/actions")' in (folder / "README.md").read_text()
         return "address"
 
-    monkeypatch.setattr("stars_hub.checkpoints.push_folder", push_folder)
+    monkeypatch.setattr(checkpoints, "push_folder", push_folder)
     assert fitted.push_to_hub("owner/actions", private=True) == "address"
     assert pushed == {"objective": True, "private": True, "repo_id": "owner/actions", "labels": list(ACTIONS)}
+
+
+def test_the_card_bears_the_name_of_the_folder(
+    fitted: STARSClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gestures").mkdir()
+    monkeypatch.chdir(tmp_path / "gestures")
+    fitted.save_pretrained(".")
+    card = Path("README.md").read_text()
+    assert "\n# gestures\n" in card
+    assert 'STARSClassifier.from_pretrained("gestures")' in card
