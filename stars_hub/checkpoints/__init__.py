@@ -5,7 +5,7 @@ A model folder holds `config.json` and `model.safetensors`; where there is somet
 pretraining objective that encoding does not need). This room knows files, not networks.
 """
 
-from stars_hub.checkpoints.card import ModelCard, Result
+from stars_hub.checkpoints.card import ModelCard, Result, classifier_card
 from stars_hub.checkpoints.folder import read_config, write_model
 from stars_hub.checkpoints.names import (
     CARD_NAME,
@@ -30,6 +30,7 @@ __all__ = [
     "WEIGHTS_NAME",
     "ModelCard",
     "Result",
+    "classifier_card",
     "list_models",
     "load_strict",
     "push_folder",

@@ -135,6 +135,36 @@ class ModelCard:
         return [[f"`{key}`", _short(value)] for key, value in self.config.items()]
 
 
+def classifier_card(
+    name: str, *, config: Mapping[str, Any], class_name: str, what: str, label_names: Sequence[str]
+) -> ModelCard:
+    """A plain card of a classifier, which lists its classes.
+
+    Args:
+        name: the model's, as for `ModelCard`.
+        config: the encoder's.
+        class_name: what loads it.
+        what: one sentence about how its classes were learned.
+        label_names: the classes.
+    """
+    loading = (
+        "```python\n"
+        f"from stars_hub import {class_name}\n"
+        f'classifier = {class_name}.from_pretrained("{name}")\n'
+        f"labels = classifier.predict(sequences)  # arrays (T, {config['num_joints']}, 3), metres\n"
+        "```"
+    )
+    use = "Naming what is done in 3D skeleton recordings, among the classes below and no others."
+    classes = "\n".join(f"{number}. {label}" for number, label in enumerate(label_names))
+    return ModelCard(
+        name,
+        f"A classifier of 3D skeleton recordings into {len(label_names)} classes. {what}",
+        config=config,
+        tags=("classification",),
+        sections={"How to load": loading, "Intended use": use, "Classes": classes},
+    )
+
+
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 

@@ -15,7 +15,6 @@ from stars_hub import checkpoints
 from stars_hub.classifiers.base import SequenceClassifier
 from stars_hub.classifiers.examples import collect
 from stars_hub.classifiers.fitting import Fit, FitReport, Mode, fit_classification
-from stars_hub.classifiers.labels import classifier_card
 from stars_hub.classifiers.validation import Validation
 from stars_hub.errors import ConfigError
 from stars_hub.model.encoder import STARSEncoder
@@ -160,7 +159,7 @@ class STARSClassifier(SequenceClassifier):
         return self
 
     def _default_card(self, name: str) -> checkpoints.ModelCard:
-        return classifier_card(
+        return checkpoints.classifier_card(
             name,
             config=self.encoder.config.to_dict(),
             class_name=type(self).__name__,

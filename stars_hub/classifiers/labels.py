@@ -1,11 +1,10 @@
-"""Labels as users have them, names or numbers; and the model card that lists the classes."""
+"""Labels as users have them, names or numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from stars_hub.checkpoints import ModelCard
 from stars_hub.errors import ConfigError
 
 
@@ -66,33 +65,3 @@ def sorted_names(names: Iterable[str]) -> list[str]:
     if all(name.isdecimal() for name in different):
         return sorted(different, key=lambda name: (int(name), name))
     return sorted(different)
-
-
-def classifier_card(
-    name: str, *, config: Mapping[str, Any], class_name: str, what: str, label_names: Sequence[str]
-) -> ModelCard:
-    """A plain card of a classifier, which lists its classes.
-
-    Args:
-        name: what `from_pretrained` is to be given: a folder's name, or owner/name.
-        config: the encoder's.
-        class_name: what loads it.
-        what: one sentence about how its classes were learned.
-        label_names: the classes.
-    """
-    loading = (
-        "```python\n"
-        f"from stars_hub import {class_name}\n"
-        f'classifier = {class_name}.from_pretrained("{name}")\n'
-        f"labels = classifier.predict(sequences)  # arrays (T, {config['num_joints']}, 3), metres\n"
-        "```"
-    )
-    use = "Naming what is done in 3D skeleton recordings, among the classes below and no others."
-    classes = "\n".join(f"{number}. {label}" for number, label in enumerate(label_names))
-    return ModelCard(
-        name,
-        f"A classifier of 3D skeleton recordings into {len(label_names)} classes. {what}",
-        config=config,
-        tags=("classification",),
-        sections={"How to load": loading, "Intended use": use, "Classes": classes},
-    )

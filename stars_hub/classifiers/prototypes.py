@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stars_hub import checkpoints
 from stars_hub.classifiers.base import SequenceClassifier
 from stars_hub.classifiers.examples import collect
-from stars_hub.classifiers.labels import classifier_card, named_labels
+from stars_hub.classifiers.labels import named_labels
 from stars_hub.errors import CheckpointError, ConfigError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.sources import Sequences
@@ -111,7 +111,7 @@ class PrototypeClassifier(SequenceClassifier):
         return self
 
     def _default_card(self, name: str) -> checkpoints.ModelCard:
-        return classifier_card(
+        return checkpoints.classifier_card(
             name,
             config=self.encoder.config.to_dict(),
             class_name=type(self).__name__,

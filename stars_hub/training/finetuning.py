@@ -67,7 +67,7 @@ class FinetuneStage(Stage[FinetuneConfig]):
 
     objective: Classification
     monitor = AccuracyMonitor
-    summary = "A classifier of 3D skeleton recordings, fine-tuned from labels."
+    summary = "It was fine-tuned from labels."
 
     def __init__(self, config: FinetuneConfig, data: TrainData) -> None:
         super().__init__(config)
@@ -97,6 +97,16 @@ class FinetuneStage(Stage[FinetuneConfig]):
         smoothing = self.config.label_smoothing
         return classification_loss(
             model(batch.x), batch.labels, label_smoothing=smoothing, class_weights=weights
+        )
+
+    def card(self, name: str) -> checkpoints.ModelCard:
+        """The card of a classifier, which lists its classes."""
+        return checkpoints.classifier_card(
+            name,
+            config=self.objective.encoder.config.to_dict(),
+            class_name="STARSClassifier",
+            what=self.summary,
+            label_names=self.objective.label_names,
         )
 
     def describe(self, objective: Any, x: Tensor) -> Tensor:

@@ -8,12 +8,10 @@ off before the state is done again, with the same result, because nothing random
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from stars_hub.checkpoints import ModelCard
 from stars_hub.distributed import all_gather, is_main
 from stars_hub.errors import NotFiniteError
 from stars_hub.training.config import TrainConfig
@@ -82,7 +80,7 @@ def resume(run: RunFolder, session: Session) -> Progress:
     session.scaler.load_state_dict(progress.scaler)
     run.rewind(progress.epoch)
     if run.writes:
-        session.saved.save_pretrained(run.last, card=_card(session))
+        session.saved.save_pretrained(run.last, card=session.stage.card(run.name))
     run.say(f"{run.folder}: {'finished' if is_finished(config, progress) else 'resumed'}, {_place(progress)}")
     return progress
 
@@ -148,7 +146,7 @@ def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> Progre
     if accuracies and (best is None or max(accuracies.values()) > best):
         best, best_epoch = max(accuracies.values()), epoch
         if run.writes:
-            session.saved.save_pretrained(run.best, card=_card(session))
+            session.saved.save_pretrained(run.best, card=session.stage.card(run.name))
     progress = Progress(epoch=epoch, best=best, best_epoch=best_epoch)
     save(run, session, progress)
     if epoch < config.epochs and is_finished(config, progress):
@@ -162,13 +160,7 @@ def save(run: RunFolder, session: Session, progress: Progress) -> None:
         return
     progress.scaler = session.scaler.state_dict()
     save_state(run.state, session.modules, session.optimizer, progress)
-    session.saved.save_pretrained(run.last, card=_card(session))
-
-
-def _card(session: Session) -> ModelCard:
-    """Called after the run, whose folder is what the next command names."""
-    config = session.stage.objective.encoder.config.to_dict()
-    return ModelCard(Path(session.config.output).name, session.stage.summary, config=config)
+    session.saved.save_pretrained(run.last, card=session.stage.card(run.name))
 
 
 def _place(progress: Progress) -> str:

@@ -46,6 +46,11 @@ class RunFolder:
         self._board: Any = None
         self._lock: int | None = None
 
+    @property
+    def name(self) -> str:
+        """The folder's own, by which model cards call the run's models."""
+        return self.folder.resolve().name
+
     def __enter__(self) -> "RunFolder":
         self._check(self._config, self._data)
         if self.writes:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stars_hub.checkpoints import ModelCard
 from stars_hub.training.cache import FeatureCache
 from stars_hub.training.config import TrainConfig
 from stars_hub.training.monitor import KNNMonitor, Monitor
@@ -29,7 +30,7 @@ class Stage(ABC, Generic[ConfigT]):
         two_views: whether batches hold a second view of their samples.
         cache: features that need no second look, if any.
         monitor: how it is seen, between epochs, what `describe` is worth.
-        summary: what the saved models' cards say first.
+        summary: a sentence of the saved models' cards, on how they were trained.
     """
 
     objective: Any
@@ -73,6 +74,14 @@ class Stage(ABC, Generic[ConfigT]):
             batch: on the model's device.
             epoch: whose randomness is drawn.
         """
+
+    def card(self, name: str) -> ModelCard:
+        """The card of a saved model.
+
+        Args:
+            name: of the model.
+        """
+        return ModelCard(name, self.summary, config=self.objective.encoder.config.to_dict())
 
     def describe(self, objective: Any, x: Tensor) -> Tensor:
         """What is monitored, features for k-NN or logits for accuracy: (N, C, T, V, M) -> (N, D)."""

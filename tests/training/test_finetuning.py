@@ -303,6 +303,12 @@ def test_saved_classifier_scores_as_the_run_says(prepared: Path, tmp_path: Path)
     found = torch.cat([classifier(batch.x).argmax(1) for batch in monitor.loader(data.queries)])
     expected = 100 * np.mean(found.numpy() == data.queries.labels)
     assert result.history[-1]["validation"] == pytest.approx(expected)
+    for folder in (result.best, result.last):
+        assert folder is not None
+        card = (folder / "README.md").read_text()
+        assert 'STARSClassifier.from_pretrained("run")' in card
+        assert "## Classes\n\n0. 0\n1. 1" in card
+        assert "STARSEncoder" not in card
 
 
 @pytest.mark.parametrize(
