@@ -121,8 +121,9 @@ class STARSClassifier(SequenceClassifier):
         Args:
             sequences: as for `STARSEncoder.encode`.
             labels: one a recording, names or whole numbers; None: those that the recordings bring along, as a
-                store and a folder with labels.csv do. Whole numbers count the store's or the classifier's
-                `label_names`, or else become names themselves.
+                store and a folder with labels.csv do. Whole numbers count the `label_names` of the store, or
+                those of the classifier; where there are none, or they are numbers too, they become names
+                themselves. The classes come in the order of the names that are counted, else sorted.
             subjects: who is recorded, one a recording; None: what the recordings bring along.
             mode: see above.
             layout: joint layout of the recordings; None: that of the store, else the encoder's.
@@ -148,7 +149,14 @@ class STARSClassifier(SequenceClassifier):
         """
         if device is not None:
             self.encoder.to(as_device(device))
-        examples = collect(sequences, labels, subjects=subjects, label_names=self._wanted_names)
+        named = not all(name.isdecimal() for name in self.label_names)
+        examples = collect(
+            sequences,
+            labels,
+            subjects=subjects,
+            label_names=self._wanted_names,
+            numbered=self.label_names if named else None,
+        )
         source = layout if layout is not None else layout_of(examples.sequences)
         preparation = Preparation(self.encoder.config, self.encoder.layout, source, units, up_axis)
         how = Fit(mode, validation, epochs, class_weights, seed, progress, output)

@@ -71,8 +71,9 @@ class PrototypeClassifier(SequenceClassifier):
 
         Args:
             sequences: as for `STARSEncoder.encode`.
-            labels: one a recording, names or numbers; None: those that the recordings bring along, as a store
-                and a folder with labels.csv do.
+            labels: one a recording, names or whole numbers; None: those that the recordings bring along, as a
+                store and a folder with labels.csv do. Whole numbers count the store's `label_names`, or else
+                become names themselves.
             how: batch_size, layout, units, up_axis, device, dtype and progress, as for `STARSEncoder.encode`.
 
         Returns:
@@ -82,7 +83,7 @@ class PrototypeClassifier(SequenceClassifier):
             ConfigError: labels that cannot be, or not as many as recordings.
             SequenceError: no recording, or one with an impossible shape or values.
         """
-        examples = collect(sequences, labels)
+        examples = collect(sequences, labels).of_seen_classes()
         features = self._encode(examples.sequences, how)
         if len(features) != len(examples.labels):
             raise ConfigError(

@@ -162,6 +162,48 @@ def test_numbers_become_names(encoder: STARSEncoder, tmp_path: Path) -> None:
     assert by_number.predict(joints[:1]) == ["rest"]
 
 
+def test_a_stores_classes_keep_their_order(encoder: STARSEncoder, tmp_path: Path) -> None:
+    names = ["wave", "jump", "kick"]  # of jump there is no recording
+    joints = [clip(action, n) for n in range(4) for action in ("kick", "wave")]
+    store = SkeletonStore.create(
+        tmp_path / "store", joints, layout="ntu25", labels=[2, 0] * 4, label_names=names
+    )
+    classifier = STARSClassifier(encoder).fit(store, mode="linear")
+    assert classifier.label_names == names
+    assert classifier.predict(joints[:2]) == ["kick", "wave"]
+    said = STARSClassifier(encoder).fit(store, ["kick", "wave"] * 4, mode="linear")
+    assert said.label_names == names
+    assert said.predict(joints[:2]) == ["kick", "wave"]
+
+
+def test_a_stores_recordings_may_have_other_classes(encoder: STARSEncoder, tmp_path: Path) -> None:
+    joints = [clip(action, n) for n in range(4) for action in ("kick", "wave")]
+    store = SkeletonStore.create(tmp_path / "store", joints, layout="ntu25", labels=["kick", "wave"] * 4)
+    classifier = STARSClassifier(encoder).fit(store, ["foot", "arm"] * 4, mode="linear")
+    assert classifier.label_names == ["arm", "foot"]
+    assert classifier.predict(joints[:2]) == ["foot", "arm"]
+
+
+def test_numbers_count_the_classes_that_the_classifier_has(fitted: STARSClassifier, tmp_path: Path) -> None:
+    loaded = STARSClassifier.from_pretrained(fitted.save_pretrained(tmp_path / "model"))
+    joints = [clip(action, n) for n in range(4) for action in ("wave", "kick")]
+    for classifier in (fitted, loaded):
+        classifier.fit(joints, [2, 0] * 4, mode="linear", validation=0)
+        assert classifier.label_names == ["kick", "rest", "wave"]
+        assert classifier.predict(joints[:2]) == ["wave", "kick"]
+        with pytest.raises(ConfigError, match="label 3 is outside the 3 classes"):
+            classifier.fit(joints, [3, 0] * 4)
+        assert classifier.fit(joints, ["w", "k"] * 4, mode="linear").label_names == ["k", "w"]
+
+
+def test_numbers_that_became_names_stay_names(encoder: STARSEncoder) -> None:
+    joints = [clip(action, n) for n in range(4) for action in ("wave", "kick")]
+    classifier = STARSClassifier(encoder)
+    for numbers in ([10, 9], [10, 9], [1, 7]):
+        classifier.fit(joints, numbers * 4, mode="linear")
+        assert classifier.predict(joints[:2]) == [str(number) for number in numbers]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
