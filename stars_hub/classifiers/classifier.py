@@ -115,8 +115,9 @@ class STARSClassifier(SequenceClassifier):
         `PrototypeClassifier`.
 
         Training sees exactly what `predict` will see: the recordings are prepared as for `encode` and written
-        to a temporary folder first. Some are kept out of training, for `report.accuracy` and to choose the
-        best epoch: whole subjects where three or more are known, else a part of each class.
+        to a temporary folder first. Some are kept out of training: whole subjects where three or more are
+        known, else a part of each class. They give `report.accuracy` and choose the best epoch, except that
+        "linear" takes the last.
 
         Args:
             sequences: as for `STARSEncoder.encode`.
@@ -135,8 +136,9 @@ class STARSClassifier(SequenceClassifier):
             seed: of everything random.
             device: moves the encoder there first; None: where it is.
             progress: show progress; False: print nothing at all.
-            output: folder for the run and its models; None: a temporary one. The model is in its folder
-                best, or last where nothing was kept out of training.
+            output: new folder for the run and its models; None: a temporary one. The model is in its folder
+                best, or last where nothing was kept out of training. The recordings that its config.json
+                names were temporary: such a run is not resumed.
 
         Returns:
             The classifier itself. If anything fails, it is as it was.

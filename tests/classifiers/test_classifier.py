@@ -59,8 +59,60 @@ def test_the_best_epoch_is_kept(encoder: STARSEncoder, tmp_path: Path) -> None:
     right = [name == example.label for name, example in zip(classifier.predict(asked), asked, strict=True)]
     looks = [record["validation"] for record in report.history if record["epoch"]]
     assert report.accuracy == pytest.approx(100 * np.mean(right)) == max(looks)
+    assert f"6 others of 2 other subjects: {max(looks):.1f} %, at the epoch that was best on them." in str(
+        report
+    )
     best = STARSClassifier.from_pretrained(tmp_path / "run" / "best")
     np.testing.assert_array_equal(best.predict_proba(asked), classifier.predict_proba(asked))
+
+
+@pytest.mark.parametrize("mode", ["linear", "partial"])
+def test_an_output_folder_is_used_once(encoder: STARSEncoder, tmp_path: Path, mode: Any) -> None:
+    how: dict[str, Any] = {"mode": mode, "epochs": 1, "output": tmp_path / "run", "progress": False}
+    (tmp_path / "run").mkdir()
+    classifier = STARSClassifier(encoder).fit(clips(2), **how)
+    with pytest.raises(ConfigError, match="run is not empty: every fit begins anew"):
+        classifier.fit(clips(2), **how)
+
+
+@pytest.mark.parametrize("mode", ["linear", "partial"])
+def test_a_classifier_stays_in_its_encoders_precision(encoder: STARSEncoder, mode: Any) -> None:
+    classifier = STARSClassifier(encoder.double()).fit(clips(2), mode=mode, epochs=1, progress=False)
+    assert classifier.objective is not None
+    floats = [value for value in classifier.objective.state_dict().values() if value.is_floating_point()]
+    assert {value.dtype for value in floats} == {torch.float64}
+
+
+def test_the_linear_fit_tells_its_last_epoch(encoder: STARSEncoder) -> None:
+    report = STARSClassifier(encoder).fit(clips(8), mode="linear", epochs=3).report
+    assert report is not None
+    assert [record["epoch"] for record in report.history] == [1, 2, 3]
+    assert all(record.keys() == {"epoch", "loss", "validation"} for record in report.history)
+    assert report.accuracy == report.history[-1]["validation"]
+    assert str(report).endswith(f"6 others of 1 other subject: {report.accuracy:.1f} %.")
+    unseen = STARSClassifier(encoder).fit(clips(2), mode="linear", epochs=1, validation=0).report
+    assert unseen is not None
+    assert unseen.history[0].keys() == {"epoch", "loss"}
+
+
+@pytest.mark.parametrize(("weights", "share"), [("none", 0.75), ("balanced", 0.5)])
+def test_classes_count_by_their_recordings_or_the_same(
+    encoder: STARSEncoder, weights: str, share: float
+) -> None:
+    """Recordings that are all alike can only be told how likely each class is: three of four, or half."""
+    same = [clip("kick")] * 8
+    how: dict[str, Any] = {"mode": "linear", "validation": 0, "class_weights": weights}
+    classifier = STARSClassifier(encoder).fit(same, ["often"] * 6 + ["rarely"] * 2, **how)
+    np.testing.assert_allclose(classifier.predict_proba(same[:1]), [[share, 1 - share]], atol=0.02)
+
+
+def test_blocks_are_not_trained_under_torchrun(
+    encoder: STARSEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one process"):
+        STARSClassifier(encoder).fit(clips(2), mode="partial")
+    STARSClassifier(encoder).fit(clips(2), mode="linear", epochs=1)
 
 
 def test_predictions_agree_with_each_other(fitted: STARSClassifier) -> None:
