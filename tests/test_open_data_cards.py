@@ -54,7 +54,7 @@ def test_the_card_credits_what_was_used_and_nothing_else(
         "Data 6(5):46, 2021. Terms: [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)",
         "python prepare.py\nstars-hub pretrain --data store",
         "torch 2.13.0, threads 2",
-        "before a depth camera: UI-PRMD (7 recordings of 2 people) and IntelliRehabDS (3 recordings of 1 person)",
+        "UI-PRMD (7 recordings of 2 people) and IntelliRehabDS (3 recordings of 1 person)",
     ):
         assert expected in text
     assert "Chen, Jafari" not in text

@@ -16,15 +16,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import RESULTS, environment
+from benchmarks.common import environment
 from benchmarks.open_data.encoders import PRETRAINED, TUNED, train_encoder, untrained
 from benchmarks.open_data.finetuning import FINETUNED, finetuned
 from benchmarks.open_data.stores import make_stores
 from benchmarks.open_data.study import assess, test_sets
-from benchmarks.open_data.table import render
+from benchmarks.open_data.table import RESULT, render
 from stars_hub.files import whole_file
 
-RESULT = RESULTS / "open_data.json"
 BASELINES = ("raw joints", "untrained")
 
 

@@ -73,6 +73,8 @@ TUNED = {
     "stars-heads": Tuning("mamp", changes={"freeze_encoder": True, "epochs": 20} | ONE_VIEW),
     "stars-3stage": Tuning("stars-heads"),
     "small-stars": Tuning("small-mamp", changes=SHORTER),
+    "small-stars-seed-1": Tuning("small-mamp", changes=SHORTER | {"seed": 1}),
+    "small-stars-seed-2": Tuning("small-mamp", changes=SHORTER | {"seed": 2}),
     "small-stars-own-subject": Tuning("small-mamp", changes=SHORTER | OWN_SUBJECT),
     "small-stars-one-view": Tuning("small-mamp", changes=SHORTER | ONE_VIEW),
     "small-stars-as-in-the-paper": Tuning("small-mamp", changes=SHORTER | PAPER),

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 import stars_hub
-from benchmarks.open_data.__main__ import RESULT
 from benchmarks.open_data.cards import NAMES, write_card
 from benchmarks.open_data.encoders import run_folder
+from benchmarks.open_data.table import RESULT
 from stars_hub import SkeletonStore, STARSEncoder
 
 BUNDLED = Path(stars_hub.__file__).parent / "checkpoints" / "bundled"

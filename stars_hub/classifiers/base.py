@@ -62,6 +62,17 @@ class SequenceClassifier(ABC):
         """
 
     @abstractmethod
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        """A plain card that lists the classes.
+
+        Args:
+            name: what `from_pretrained` is to be given: a folder's name, or owner/name.
+        """
+
+    @abstractmethod
+    def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
+        """Write the model folder."""
+
     def save_pretrained(
         self, folder: str | Path, *, card: "str | checkpoints.ModelCard | None" = None
     ) -> Path:
@@ -75,6 +86,7 @@ class SequenceClassifier(ABC):
             ConfigError: there are no classes yet.
             CheckpointError: the folder cannot be written.
         """
+        return self._write(folder, card or self._default_card(Path(folder).resolve().name))
 
     @classmethod
     @abstractmethod
@@ -140,7 +152,7 @@ class SequenceClassifier(ABC):
             CheckpointError: the Hub refuses.
         """
         with tempfile.TemporaryDirectory() as parent:
-            folder = self.save_pretrained(Path(parent) / repo_id.split("/")[-1], card=card)
+            folder = self.save_pretrained(Path(parent) / "model", card=card or self._default_card(repo_id))
             return checkpoints.push_folder(folder, repo_id, objective=True, **how)
 
     @torch.inference_mode()

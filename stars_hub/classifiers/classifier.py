@@ -115,14 +115,16 @@ class STARSClassifier(SequenceClassifier):
         `PrototypeClassifier`.
 
         Training sees exactly what `predict` will see: the recordings are prepared as for `encode` and written
-        to a temporary folder first. Some are kept out of training, for `report.accuracy` and to choose the
-        best epoch: whole subjects where three or more are known, else a part of each class.
+        to a temporary folder first. Some are kept out of training: whole subjects where three or more are
+        known, else a part of each class. They give `report.accuracy` and choose the best epoch, except that
+        "linear" takes the last.
 
         Args:
             sequences: as for `STARSEncoder.encode`.
             labels: one a recording, names or whole numbers; None: those that the recordings bring along, as a
-                store and a folder with labels.csv do. Whole numbers count the store's or the classifier's
-                `label_names`, or else become names themselves.
+                store and a folder with labels.csv do. Whole numbers count the `label_names` of the store, or
+                those of the classifier; where there are none, or they are numbers too, they become names
+                themselves. The classes come in the order of the names that are counted, else sorted.
             subjects: who is recorded, one a recording; None: what the recordings bring along.
             mode: see above.
             layout: joint layout of the recordings; None: that of the store, else the encoder's.
@@ -134,8 +136,9 @@ class STARSClassifier(SequenceClassifier):
             seed: of everything random.
             device: moves the encoder there first; None: where it is.
             progress: show progress; False: print nothing at all.
-            output: folder for the run and its models; None: a temporary one. The model is in its folder
-                best, or last where nothing was kept out of training.
+            output: new folder for the run and its models; None: a temporary one. The model is in its folder
+                best, or last where nothing was kept out of training. The recordings that its config.json
+                names were temporary: such a run is not resumed.
 
         Returns:
             The classifier itself. If anything fails, it is as it was.
@@ -148,7 +151,14 @@ class STARSClassifier(SequenceClassifier):
         """
         if device is not None:
             self.encoder.to(as_device(device))
-        examples = collect(sequences, labels, subjects=subjects, label_names=self._wanted_names)
+        named = not all(name.isdecimal() for name in self.label_names)
+        examples = collect(
+            sequences,
+            labels,
+            subjects=subjects,
+            label_names=self._wanted_names,
+            numbered=self.label_names if named else None,
+        )
         source = layout if layout is not None else layout_of(examples.sequences)
         preparation = Preparation(self.encoder.config, self.encoder.layout, source, units, up_axis)
         how = Fit(mode, validation, epochs, class_weights, seed, progress, output)
@@ -158,20 +168,17 @@ class STARSClassifier(SequenceClassifier):
         self.encoder = cast(STARSEncoder, objective.encoder)
         return self
 
-    def save_pretrained(
-        self, folder: str | Path, *, card: "str | checkpoints.ModelCard | None" = None
-    ) -> Path:
-        """Write encoder, head and classes as one model folder; see `SequenceClassifier`."""
-        objective = self._ready()
-        if card is None:
-            card = checkpoints.classifier_card(
-                Path(folder).name,
-                config=self.encoder.config.to_dict(),
-                class_name=type(self).__name__,
-                what="" if self.report is None else str(self.report),
-                label_names=self.label_names,
-            )
-        return objective.save_pretrained(folder, card=card)
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        return checkpoints.classifier_card(
+            name,
+            config=self.encoder.config.to_dict(),
+            class_name=type(self).__name__,
+            what="" if self.report is None else str(self.report),
+            label_names=self.label_names,
+        )
+
+    def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
+        return self._ready().save_pretrained(folder, card=card)
 
     @classmethod
     def _from_folder(cls, folder: Path) -> "STARSClassifier":

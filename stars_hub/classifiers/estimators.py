@@ -158,7 +158,7 @@ class _ProbeClassifier(_Recordings):
         lr: learning rate at the start of its cosine.
         step_size: features of a step of the optimizer.
         class_weight: "balanced" lets every class count the same, None every recording; or a weight a label.
-        random_state: seed of the layer's start and of the order.
+        random_state: of the layer's start and of the order: a seed, a RandomState, or None for numpy's own.
         device: such as "cuda"; None: where the encoder is.
 
     Attributes:
@@ -182,7 +182,7 @@ class _ProbeClassifier(_Recordings):
         lr: float = 0.03,
         step_size: int = 32,
         class_weight: str | dict[Any, float] | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         device: str | None = None,
     ) -> None:
         self.model = model
@@ -200,7 +200,7 @@ class _ProbeClassifier(_Recordings):
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
         """Train the layer on recordings, or on their features, with labels (N,)."""
-        from sklearn.utils import assert_all_finite
+        from sklearn.utils import assert_all_finite, check_random_state
         from sklearn.utils.class_weight import compute_class_weight
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import check_consistent_length, column_or_1d
@@ -216,6 +216,9 @@ class _ProbeClassifier(_Recordings):
         if len(self.classes_) < 2:
             raise ConfigError(f"a classifier needs two classes or more, got one class: {self.classes_}")
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31 - 1)
         head = fit_linear(
             torch.tensor(features),  # a copy: memory that is only to be read is no matter
             torch.from_numpy(ids),
@@ -223,7 +226,7 @@ class _ProbeClassifier(_Recordings):
             epochs=self.epochs,
             lr=self.lr,
             batch_size=self.step_size,
-            seed=self.random_state,
+            seed=int(seed),
             class_weights=torch.from_numpy(weights),
         )
         self.head_ = head.double()

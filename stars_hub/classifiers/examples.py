@@ -1,13 +1,13 @@
 """Recordings with what is known about them, in whichever way the user says it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from stars_hub.classifiers.labels import as_list, named_labels, sorted_names
+from stars_hub.classifiers.labels import as_list, is_number, named_labels, sorted_names
 from stars_hub.errors import ConfigError
 from stars_hub.model.sources import Sequences, count, opened
 from stars_hub.skeletons.store import SkeletonStore
@@ -20,7 +20,7 @@ class Examples:
     Attributes:
         sequences: as for `STARSEncoder.encode`; an iterator may be walked over once.
         labels: the name of each one's class.
-        label_names: the classes, in order.
+        label_names: the classes, in order; of some there may be no recording.
         subjects: who is recorded in each; None: not known of all.
     """
 
@@ -35,6 +35,11 @@ class Examples:
         places = {name: place for place, name in enumerate(self.label_names)}
         return np.array([places[label] for label in self.labels], dtype=np.int64)
 
+    def of_seen_classes(self) -> "Examples":
+        """The same without the classes of which there is no recording."""
+        seen = set(self.labels)
+        return replace(self, label_names=[name for name in self.label_names if name in seen])
+
 
 def collect(
     sequences: Sequences,
@@ -42,6 +47,7 @@ def collect(
     *,
     subjects: Iterable[Any] | None = None,
     label_names: list[str] | None = None,
+    numbered: list[str] | None = None,
 ) -> Examples:
     """Bring recordings and labels together.
 
@@ -50,7 +56,10 @@ def collect(
         labels: one a recording, names or numbers; None: what the recordings bring along (those of a store, of
             a folder with labels.csv, of `Sequence` objects).
         subjects: one a recording, numbers or text; None: what the recordings bring along.
-        label_names: the classes that there are; None: those of the labels.
+        label_names: the classes that there are; None: those of the store, if its names are what the labels
+            say; else those that numbers count; else those of the labels.
+        numbered: the names that numbers count where the recordings come without a list of names; None:
+            `label_names`, or if there are none either, numbers are names themselves.
 
     Raises:
         ConfigError: labels or subjects that lack, cannot be, or are not as many as the recordings.
@@ -63,22 +72,32 @@ def collect(
         labels = _own(sequences, "label")
         if labels is None or (len(labels) and all(label in (None, -1) for label in labels)):
             raise ConfigError("the recordings bring no labels along: give one a recording, labels=[…]")
+    labels = as_list(labels, "labels")
     stores_names = sequences.label_names if isinstance(sequences, SkeletonStore) else None
-    names = named_labels(labels, stores_names or label_names)
-    if stores_names and label_names:
-        names = named_labels(names, label_names)
+    names = named_labels(labels, stores_names or numbered or label_names)
     subjects = _own(sequences, "subject") if subjects is None else as_list(subjects, "subjects")
     for what, values in (("label", names), ("subject", subjects)):
         expected = len(names) if count(sequences) is None else count(sequences)
         if values is not None and len(values) != expected:
             raise ConfigError(f"expected a {what} for each of {expected} recordings, got {len(values)}")
+    listed = stores_names or (numbered if any(map(is_number, labels)) else None)
     unknown = subjects is None or any(str(subject) in ("", "-1", "None") for subject in subjects)
     return Examples(
         sequences=sequences,
         labels=names,
-        label_names=label_names or sorted_names(names),
+        label_names=_classes(names, label_names, listed),
         subjects=None if unknown or subjects is None else [str(subject) for subject in subjects],
     )
+
+
+def _classes(names: list[str], wanted: list[str] | None, listed: list[str] | None) -> list[str]:
+    """The classes in order: those wanted, or those of a list that has all names, or the names themselves."""
+    if wanted is None:
+        return list(listed) if listed and set(names) <= set(listed) else sorted_names(names)
+    for place, name in enumerate(names):
+        if name not in wanted:
+            raise ConfigError(f"recording {place}: there is no class {name!r}; the classes are {wanted}")
+    return wanted
 
 
 def _own(sequences: Sequences, what: str) -> list[Any] | None:

@@ -3,6 +3,7 @@
 Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 
 from stars_hub.classifiers.examples import Examples
 from stars_hub.classifiers.validation import Validation, validation_mask
+from stars_hub.distributed import world_size
 from stars_hub.errors import ConfigError, SequenceError
 from stars_hub.evaluation.linear import fit_linear
 from stars_hub.model.encoder import STARSEncoder
@@ -56,8 +58,10 @@ class FitReport:
         num_train: recordings that were trained on.
         num_validation: recordings that were kept out.
         validation_subjects: whole subjects among these; empty if they are a random part.
-        accuracy: percent of the recordings kept out whose class is found; None without any.
-        history: a record an epoch, with "loss" and "validation" (percent).
+        accuracy: percent of the recordings kept out whose class is found; None without any. After "partial"
+            and "full" it is that of the epoch which these recordings chose, and so somewhat flattering.
+        history: a record an epoch, with "loss" and, if recordings are kept out, "validation" (percent).
+            "partial" and "full" tell the "validation" before the first epoch as well, as that of epoch 0.
     """
 
     mode: str
@@ -71,8 +75,10 @@ class FitReport:
         text = f"Trained ({self.mode}) on {self.num_train} recordings."
         if self.accuracy is None:
             return text
-        whose = f" of {len(self.validation_subjects)} other subjects" if self.validation_subjects else ""
-        return f"{text} Accuracy on {self.num_validation} others{whose}: {self.accuracy:.1f} %."
+        count = len(self.validation_subjects)
+        whose = f" of {count} other {'subject' if count == 1 else 'subjects'}" if count else ""
+        chosen = "" if self.mode == "linear" else ", at the epoch that was best on them"
+        return f"{text} Accuracy on {self.num_validation} others{whose}: {self.accuracy:.1f} %{chosen}."
 
 
 def fit_classification(
@@ -92,9 +98,11 @@ def fit_classification(
     """
     _check(how, examples)
     kept_out = validation_mask(examples.label_ids, examples.subjects, how.validation, seed=how.seed)
+    mode = _mode(how.mode, int((~kept_out).sum()))
+    if mode != "linear" and max(world_size(), int(os.environ.get("WORLD_SIZE", 1))) > 1:
+        raise ConfigError("fit trains in one process; under torchrun, run stars-hub finetune or finetune(…)")
     store = write_recordings(scratch / "recordings", examples, preparation)
     train, validation = store.select(~kept_out), store.select(kept_out)
-    mode = _mode(how.mode, len(train))
     fit = _fit_linear if mode == "linear" else _fit_blocks
     objective, history, accuracy = fit(encoder, train, validation, how, mode, scratch)
     report = FitReport(
@@ -102,7 +110,8 @@ def fit_classification(
     )
     if how.output is not None and mode == "linear":
         objective.save_pretrained(Path(how.output) / ("best" if len(validation) else "last"))
-    return objective, report
+    weight = encoder.pos_embed
+    return objective.to(device=weight.device, dtype=weight.dtype), report
 
 
 def _only_in(subjects: list[str] | None, kept_out: np.ndarray) -> list[str]:
@@ -156,8 +165,15 @@ def _check(how: Fit, examples: Examples) -> None:
         raise ConfigError(f"class_weights must be none or balanced, got {how.class_weights!r}")
     if how.epochs is not None and how.epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {how.epochs}")
-    if how.output is not None and Path(how.output).is_file():
-        raise ConfigError(f"{how.output} is a file: give a folder")
+    if how.output is not None:
+        _check_output(Path(how.output).expanduser())
+
+
+def _check_output(folder: Path) -> None:
+    if folder.is_file():
+        raise ConfigError(f"{folder} is a file: give a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty: every fit begins anew, give a new folder")
 
 
 def _mode(mode: Mode, count: int) -> Mode:
@@ -184,7 +200,9 @@ def _fit_linear(
     history: list[dict[str, float]] = []
 
     def note(epoch: int, numbers: dict[str, float]) -> None:
-        history.append({"epoch": epoch + 1, **numbers})
+        history.append({"epoch": epoch + 1, "loss": numbers["loss"]})
+        if "accuracy" in numbers:
+            history[-1]["validation"] = numbers["accuracy"]
 
     features, labels = _features(encoder, train, how), torch.from_numpy(train.labels)
     seen = len(validation) > 0
@@ -205,7 +223,7 @@ def _fit_linear(
     )
     objective = Classification(encoder, label_names=names, head="linear")
     objective.head.load_state_dict(head.state_dict())
-    return objective, history, history[-1]["accuracy"] if seen else None
+    return objective, history, history[-1]["validation"] if seen else None
 
 
 def _features(encoder: STARSEncoder, store: SkeletonStore, how: Fit) -> torch.Tensor:

@@ -8,21 +8,20 @@ import numpy as np
 from stars_hub.errors import ConfigError
 
 
-def named_labels(labels: Iterable[Any], label_names: Sequence[str] | None = None) -> list[str]:
+def named_labels(labels: Iterable[Any], numbered: Sequence[str] | None = None) -> list[str]:
     """The name of each label.
 
     Args:
-        labels: names, or whole numbers, which count `label_names` where there are some and else are taken
-            as names themselves: 3 is "3".
-        label_names: the classes that there are; None: whatever comes.
+        labels: names, which stay, or whole numbers.
+        numbered: the names that numbers count; None: they are taken as names themselves, 3 is "3".
 
     Raises:
-        ConfigError: a label that is not known, is -1 (unknown), is empty or neither name nor whole number.
+        ConfigError: a label that counts no name, is -1 (unknown), is empty or neither name nor whole number.
 
-    >>> named_labels([0, 1], ["kick", "wave"])
-    ['kick', 'wave']
+    >>> named_labels([0, "jump"], ["kick", "wave"])
+    ['kick', 'jump']
     """
-    return [_named(label, place, label_names) for place, label in enumerate(as_list(labels, "labels"))]
+    return [_named(label, place, numbered) for place, label in enumerate(as_list(labels, "labels"))]
 
 
 def as_list(values: Iterable[Any], what: str) -> list[Any]:
@@ -38,21 +37,24 @@ def as_list(values: Iterable[Any], what: str) -> list[Any]:
     return list(values)
 
 
-def _named(label: Any, place: int, label_names: Sequence[str] | None) -> str:
-    if label is None or (isinstance(label, int | np.integer) and label == -1):
+def is_number(label: Any) -> bool:
+    """Whether a label is a whole number, Python's or numpy's."""
+    return isinstance(label, int | np.integer) and not isinstance(label, bool)
+
+
+def _named(label: Any, place: int, numbered: Sequence[str] | None) -> str:
+    if label is None or (is_number(label) and label == -1):
         raise ConfigError(f"recording {place} has no label ({label}): leave out what has none")
     if isinstance(label, str) and label:
-        if label_names is None or label in label_names:
-            return label
-        raise ConfigError(f"recording {place}: there is no class {label!r}; the classes are {label_names}")
-    if not isinstance(label, int | np.integer) or isinstance(label, bool):
+        return label
+    if not is_number(label):
         raise ConfigError(f"recording {place}: a label is a name or a whole number, got {label!r}")
-    if label_names is None and label >= 0:
+    if numbered is None and label >= 0:
         return str(label)
-    if label_names is None or not 0 <= label < len(label_names):
-        count = "no" if label_names is None else str(len(label_names))
+    if numbered is None or not 0 <= label < len(numbered):
+        count = "no" if numbered is None else str(len(numbered))
         raise ConfigError(f"recording {place}: label {label} is outside the {count} classes, counted from 0")
-    return label_names[int(label)]
+    return numbered[int(label)]
 
 
 def sorted_names(names: Iterable[str]) -> list[str]:

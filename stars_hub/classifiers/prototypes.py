@@ -71,8 +71,9 @@ class PrototypeClassifier(SequenceClassifier):
 
         Args:
             sequences: as for `STARSEncoder.encode`.
-            labels: one a recording, names or numbers; None: those that the recordings bring along, as a store
-                and a folder with labels.csv do.
+            labels: one a recording, names or whole numbers; None: those that the recordings bring along, as a
+                store and a folder with labels.csv do. Whole numbers count the store's `label_names`, or else
+                become names themselves.
             how: batch_size, layout, units, up_axis, device, dtype and progress, as for `STARSEncoder.encode`.
 
         Returns:
@@ -82,7 +83,7 @@ class PrototypeClassifier(SequenceClassifier):
             ConfigError: labels that cannot be, or not as many as recordings.
             SequenceError: no recording, or one with an impossible shape or values.
         """
-        examples = collect(sequences, labels)
+        examples = collect(sequences, labels).of_seen_classes()
         features = self._encode(examples.sequences, how)
         if len(features) != len(examples.labels):
             raise ConfigError(
@@ -110,24 +111,22 @@ class PrototypeClassifier(SequenceClassifier):
         self._set(names, torch.cat([self.features, features]), torch.cat([self.example_labels, new]))
         return self
 
-    def save_pretrained(
-        self, folder: str | Path, *, card: "str | checkpoints.ModelCard | None" = None
-    ) -> Path:
-        """Write encoder and examples as one model folder; see `SequenceClassifier`."""
-        self._check_classes()
-        encoder = self.encoder
-        config = encoder.config.to_dict()
-        what = f"It compares them with {len(self.features)} examples; nothing was trained."
-        card = card or checkpoints.classifier_card(
-            Path(folder).name,
-            config=config,
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        return checkpoints.classifier_card(
+            name,
+            config=self.encoder.config.to_dict(),
             class_name=type(self).__name__,
-            what=what,
+            what=f"It compares them with {len(self.features)} examples; nothing was trained.",
             label_names=self._label_names,
         )
+
+    def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
+        self._check_classes()
+        encoder = self.encoder
+        objective = {"name": self.kind, "label_names": self._label_names}
         return checkpoints.write_model(
             folder,
-            config={**config, "objective": {"name": self.kind, "label_names": self._label_names}},
+            config={**encoder.config.to_dict(), "objective": objective},
             tensors=encoder.state_dict(),
             objective={"features": self.features, "labels": self.example_labels},
             card=card if isinstance(card, str) else card.render(),

@@ -10,7 +10,7 @@ from stars_hub.errors import ConfigError
 from stars_hub.transforms.keyed import keyed_order
 
 Validation: TypeAlias = float | Iterable[Any] | None
-"""A part in [0, 1), or the subjects themselves; None: a fifth."""
+"""A part in [0, 1), or the subjects themselves, of whom there may be none; None: a fifth."""
 
 _FRACTION = 0.2
 _FEWEST_SUBJECTS = 3
@@ -38,7 +38,7 @@ def validation_mask(
     Raises:
         ConfigError: a part outside [0, 1), subjects whom nobody knows, or a class that only they show.
     """
-    if validation is not None and not isinstance(validation, int | float):
+    if validation is not None and not isinstance(validation, int | float | np.number):
         return _these_subjects(label_ids, subjects, {str(who) for who in as_list(validation, "validation")})
     fraction = _FRACTION if validation is None else float(validation)
     if not 0 <= fraction < 1:
@@ -55,7 +55,7 @@ def validation_mask(
 def _these_subjects(label_ids: np.ndarray, subjects: list[str] | None, chosen: set[str]) -> np.ndarray:
     if unknown := chosen - set(subjects or ()):
         raise ConfigError(f"validation names subjects of whom there is no recording: {sorted(unknown)}")
-    mask = np.isin(np.array(subjects), sorted(chosen))
+    mask = np.isin(np.array(subjects or [""] * len(label_ids)), sorted(chosen))
     if not _all_classes_left(label_ids, mask):
         raise ConfigError(
             "validation names all subjects that show some class: none of it is left to train on"

@@ -168,7 +168,7 @@ class STARSEncoder(SkeletonTransformer):
             CheckpointError: the folder cannot be written.
         """
         layout = None if self.own_layout is None else self.own_layout.to_dict()
-        card = card or checkpoints.ModelCard(Path(folder).name, config=self.config.to_dict())
+        card = card or self._default_card(Path(folder).resolve().name)
         return checkpoints.write_model(
             folder,
             config=self.config.to_dict(),
@@ -208,8 +208,9 @@ class STARSEncoder(SkeletonTransformer):
         Raises:
             CheckpointError: the Hub refuses.
         """
+        card = card or self._default_card(repo_id)
         with tempfile.TemporaryDirectory() as parent:
-            folder = self.save_pretrained(Path(parent) / repo_id.split("/")[-1], dtype=dtype, card=card)
+            folder = self.save_pretrained(Path(parent) / "model", dtype=dtype, card=card)
             return checkpoints.push_folder(
                 folder,
                 repo_id,
@@ -219,6 +220,9 @@ class STARSEncoder(SkeletonTransformer):
                 commit_message=commit_message,
                 create_pr=create_pr,
             )
+
+    def _default_card(self, name: str) -> checkpoints.ModelCard:
+        return checkpoints.ModelCard(name, config=self.config.to_dict())
 
     @torch.inference_mode()
     def encode(

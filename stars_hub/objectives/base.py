@@ -88,7 +88,7 @@ class Objective(nn.Module):
             CheckpointError: the folder cannot be written, or a tensor is not finite.
         """
         config = self.encoder.config.to_dict()
-        card = card or checkpoints.ModelCard(Path(folder).name, self.summary, config=config)
+        card = card or checkpoints.ModelCard(Path(folder).resolve().name, self.summary, config=config)
         layout = getattr(self.encoder, "own_layout", None)
         return checkpoints.write_model(
             folder,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from stars_hub import checkpoints
 from stars_hub.classifiers import STARSClassifier
 from stars_hub.errors import CheckpointError, ConfigError, LayoutError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
@@ -58,8 +59,60 @@ def test_the_best_epoch_is_kept(encoder: STARSEncoder, tmp_path: Path) -> None:
     right = [name == example.label for name, example in zip(classifier.predict(asked), asked, strict=True)]
     looks = [record["validation"] for record in report.history if record["epoch"]]
     assert report.accuracy == pytest.approx(100 * np.mean(right)) == max(looks)
+    assert f"6 others of 2 other subjects: {max(looks):.1f} %, at the epoch that was best on them." in str(
+        report
+    )
     best = STARSClassifier.from_pretrained(tmp_path / "run" / "best")
     np.testing.assert_array_equal(best.predict_proba(asked), classifier.predict_proba(asked))
+
+
+@pytest.mark.parametrize("mode", ["linear", "partial"])
+def test_an_output_folder_is_used_once(encoder: STARSEncoder, tmp_path: Path, mode: Any) -> None:
+    how: dict[str, Any] = {"mode": mode, "epochs": 1, "output": tmp_path / "run", "progress": False}
+    (tmp_path / "run").mkdir()
+    classifier = STARSClassifier(encoder).fit(clips(2), **how)
+    with pytest.raises(ConfigError, match="run is not empty: every fit begins anew"):
+        classifier.fit(clips(2), **how)
+
+
+@pytest.mark.parametrize("mode", ["linear", "partial"])
+def test_a_classifier_stays_in_its_encoders_precision(encoder: STARSEncoder, mode: Any) -> None:
+    classifier = STARSClassifier(encoder.double()).fit(clips(2), mode=mode, epochs=1, progress=False)
+    assert classifier.objective is not None
+    floats = [value for value in classifier.objective.state_dict().values() if value.is_floating_point()]
+    assert {value.dtype for value in floats} == {torch.float64}
+
+
+def test_the_linear_fit_tells_its_last_epoch(encoder: STARSEncoder) -> None:
+    report = STARSClassifier(encoder).fit(clips(8), mode="linear", epochs=3).report
+    assert report is not None
+    assert [record["epoch"] for record in report.history] == [1, 2, 3]
+    assert all(record.keys() == {"epoch", "loss", "validation"} for record in report.history)
+    assert report.accuracy == report.history[-1]["validation"]
+    assert str(report).endswith(f"6 others of 1 other subject: {report.accuracy:.1f} %.")
+    unseen = STARSClassifier(encoder).fit(clips(2), mode="linear", epochs=1, validation=0).report
+    assert unseen is not None
+    assert unseen.history[0].keys() == {"epoch", "loss"}
+
+
+@pytest.mark.parametrize(("weights", "share"), [("none", 0.75), ("balanced", 0.5)])
+def test_classes_count_by_their_recordings_or_the_same(
+    encoder: STARSEncoder, weights: str, share: float
+) -> None:
+    """Recordings that are all alike can only be told how likely each class is: three of four, or half."""
+    same = [clip("kick")] * 8
+    how: dict[str, Any] = {"mode": "linear", "validation": 0, "class_weights": weights}
+    classifier = STARSClassifier(encoder).fit(same, ["often"] * 6 + ["rarely"] * 2, **how)
+    np.testing.assert_allclose(classifier.predict_proba(same[:1]), [[share, 1 - share]], atol=0.02)
+
+
+def test_blocks_are_not_trained_under_torchrun(
+    encoder: STARSEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one process"):
+        STARSClassifier(encoder).fit(clips(2), mode="partial")
+    STARSClassifier(encoder).fit(clips(2), mode="linear", epochs=1)
 
 
 def test_predictions_agree_with_each_other(fitted: STARSClassifier) -> None:
@@ -161,6 +214,48 @@ def test_numbers_become_names(encoder: STARSEncoder, tmp_path: Path) -> None:
     assert by_number.predict(joints[:1]) == ["rest"]
 
 
+def test_a_stores_classes_keep_their_order(encoder: STARSEncoder, tmp_path: Path) -> None:
+    names = ["wave", "jump", "kick"]  # of jump there is no recording
+    joints = [clip(action, n) for n in range(4) for action in ("kick", "wave")]
+    store = SkeletonStore.create(
+        tmp_path / "store", joints, layout="ntu25", labels=[2, 0] * 4, label_names=names
+    )
+    classifier = STARSClassifier(encoder).fit(store, mode="linear")
+    assert classifier.label_names == names
+    assert classifier.predict(joints[:2]) == ["kick", "wave"]
+    said = STARSClassifier(encoder).fit(store, ["kick", "wave"] * 4, mode="linear")
+    assert said.label_names == names
+    assert said.predict(joints[:2]) == ["kick", "wave"]
+
+
+def test_a_stores_recordings_may_have_other_classes(encoder: STARSEncoder, tmp_path: Path) -> None:
+    joints = [clip(action, n) for n in range(4) for action in ("kick", "wave")]
+    store = SkeletonStore.create(tmp_path / "store", joints, layout="ntu25", labels=["kick", "wave"] * 4)
+    classifier = STARSClassifier(encoder).fit(store, ["foot", "arm"] * 4, mode="linear")
+    assert classifier.label_names == ["arm", "foot"]
+    assert classifier.predict(joints[:2]) == ["foot", "arm"]
+
+
+def test_numbers_count_the_classes_that_the_classifier_has(fitted: STARSClassifier, tmp_path: Path) -> None:
+    loaded = STARSClassifier.from_pretrained(fitted.save_pretrained(tmp_path / "model"))
+    joints = [clip(action, n) for n in range(4) for action in ("wave", "kick")]
+    for classifier in (fitted, loaded):
+        classifier.fit(joints, [2, 0] * 4, mode="linear", validation=0)
+        assert classifier.label_names == ["kick", "rest", "wave"]
+        assert classifier.predict(joints[:2]) == ["wave", "kick"]
+        with pytest.raises(ConfigError, match="label 3 is outside the 3 classes"):
+            classifier.fit(joints, [3, 0] * 4)
+        assert classifier.fit(joints, ["w", "k"] * 4, mode="linear").label_names == ["k", "w"]
+
+
+def test_numbers_that_became_names_stay_names(encoder: STARSEncoder) -> None:
+    joints = [clip(action, n) for n in range(4) for action in ("wave", "kick")]
+    classifier = STARSClassifier(encoder)
+    for numbers in ([10, 9], [10, 9], [1, 7]):
+        classifier.fit(joints, numbers * 4, mode="linear")
+        assert classifier.predict(joints[:2]) == [str(number) for number in numbers]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -219,8 +314,20 @@ def test_pushed_with_its_head(fitted: STARSClassifier, monkeypatch: pytest.Monke
 
     def push_folder(folder: Path, repo_id: str, **how: Any) -> str:
         pushed.update(how, repo_id=repo_id, labels=STARSClassifier.from_pretrained(folder).label_names)
+        assert 'STARSClassifier.from_pretrained("owner/actions")' in (folder / "README.md").read_text()
         return "address"
 
-    monkeypatch.setattr("stars_hub.checkpoints.push_folder", push_folder)
+    monkeypatch.setattr(checkpoints, "push_folder", push_folder)
     assert fitted.push_to_hub("owner/actions", private=True) == "address"
     assert pushed == {"objective": True, "private": True, "repo_id": "owner/actions", "labels": list(ACTIONS)}
+
+
+def test_the_card_bears_the_name_of_the_folder(
+    fitted: STARSClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gestures").mkdir()
+    monkeypatch.chdir(tmp_path / "gestures")
+    fitted.save_pretrained(".")
+    card = Path("README.md").read_text()
+    assert "\n# gestures\n" in card
+    assert 'STARSClassifier.from_pretrained("gestures")' in card

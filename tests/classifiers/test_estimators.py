@@ -91,6 +91,23 @@ def test_cloned_and_pickled(encoder: STARSEncoder, recordings: Any) -> None:
     assert not hasattr(copy, "head_")
 
 
+def test_random_states_as_in_scikit_learn(encoder: STARSEncoder, recordings: Any) -> None:
+    sequences, labels, _ = recordings
+    features = encoder.encode(sequences)
+
+    def weights(random_state: Any) -> np.ndarray:
+        probe = STARSProbeClassifier(epochs=2, random_state=random_state).fit(features, labels)
+        return probe.head_.fc.weight.detach().numpy()
+
+    state = np.random.RandomState(5)
+    first, second = weights(state), weights(state)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(weights(np.random.RandomState(5)), first)
+    np.testing.assert_array_equal(weights(np.int64(3)), weights(3))
+    np.random.seed(5)
+    np.testing.assert_array_equal(weights(None), first)
+
+
 def test_what_cannot_be(encoder: STARSEncoder, recordings: Any) -> None:
     sequences, labels, _ = recordings
     with pytest.raises(ConfigError, match="model"):

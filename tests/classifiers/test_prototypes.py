@@ -10,6 +10,7 @@ from stars_hub.classifiers import PrototypeClassifier, STARSClassifier
 from stars_hub.classifiers.prototypes import PrototypeHead, whitening
 from stars_hub.errors import CheckpointError, ConfigError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
+from stars_hub.skeletons.store import SkeletonStore
 from tests.classifiers.conftest import ACTIONS, clip, clips
 
 
@@ -96,6 +97,17 @@ def test_a_failure_keeps_the_former_examples(encoder: STARSEncoder) -> None:
         classifier.fit([clip("kick"), clip("rest")], ["a"])
     assert classifier.label_names == list(ACTIONS)
     np.testing.assert_array_equal(classifier.predict_proba(clips(1, seed=1)), before)
+
+
+def test_classes_of_a_store(encoder: STARSEncoder, tmp_path: Path) -> None:
+    joints = [clip("kick"), clip("wave")]
+    store = SkeletonStore.create(
+        tmp_path / "store", joints, layout="ntu25", labels=[2, 0], label_names=["wave", "jump", "kick"]
+    )
+    classifier = PrototypeClassifier(encoder).fit(store)
+    assert classifier.label_names == ["wave", "kick"]  # there is no example of jump
+    assert classifier.predict(joints) == ["kick", "wave"]
+    assert classifier.fit(store, ["foot", "arm"]).predict(joints) == ["foot", "arm"]
 
 
 def test_nothing_to_predict_with(encoder: STARSEncoder) -> None:

@@ -39,7 +39,15 @@ def test_a_part_of_each_class(subjects: list[str] | None) -> None:
 def test_named_subjects() -> None:
     mask = validation_mask(LABELS, SUBJECTS, [1, "3"], seed=0)
     np.testing.assert_array_equal(mask, np.isin(SUBJECTS, ["1", "3"]))
-    assert not validation_mask(LABELS, SUBJECTS, 0, seed=0).any()
+    for nobody in (0, [], np.array([])):
+        for subjects in (SUBJECTS, None):
+            mask = validation_mask(LABELS, subjects, nobody, seed=0)
+            np.testing.assert_array_equal(mask, np.zeros(30, dtype=bool))
+
+
+def test_numpys_numbers_are_parts() -> None:
+    mask = validation_mask(LABELS, None, np.float32(0.3), seed=0)
+    np.testing.assert_array_equal(mask, validation_mask(LABELS, None, 0.3, seed=0))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from stars_hub import checkpoints
 from stars_hub.errors import CheckpointError, ConfigError, LayoutError, SequenceError
 from stars_hub.model import EncoderConfig, STARSEncoder
+from stars_hub.objectives import MAMP
 from stars_hub.skeletons import SkeletonStore, convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from tests.motions import drifting
@@ -208,3 +210,19 @@ def test_encode_on_cuda_equals_cpu(encoder: STARSEncoder, sequences: list[np.nda
     on_cpu = encoder.encode(sequences)
     np.testing.assert_allclose(encoder.encode(sequences, device="cuda"), on_cpu, atol=1e-4)
     assert encoder.pos_embed.is_cuda
+
+
+def test_cards_tell_what_to_load(
+    encoder: STARSEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def card_of(folder: Path, repo_id: str, **how: object) -> str:
+        return (folder / "README.md").read_text()
+
+    monkeypatch.setattr(checkpoints, "push_folder", card_of)
+    assert 'from_pretrained("owner/name")' in encoder.push_to_hub("owner/name")
+    assert encoder.push_to_hub("owner/name", card="My own.") == "My own."
+    (tmp_path / "motions").mkdir()
+    monkeypatch.chdir(tmp_path / "motions")
+    for model in (encoder, MAMP(encoder, decoder_depth=1)):
+        card = model.save_pretrained(".") / "README.md"
+        assert "\n# motions\n" in card.read_text()
