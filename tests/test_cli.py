@@ -132,12 +132,15 @@ SMALL = [
 ]
 
 
-def test_pretrain_then_tune_then_encode(store: Path, tmp_path: Path) -> None:
+def test_pretrain_then_tune_then_encode(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = ["--data", store, "--recipe", "small-data", "--epochs", "1", "--batch-size", "4"]
     dry = run("pretrain", *data, "--output", tmp_path / "mamp", *SMALL, "--dry-run")
     assert dry.exit_code == 0, dry.stderr
     assert "9 recordings to train on" in dry.output
     assert not (tmp_path / "mamp").exists()
+    with monkeypatch.context() as patch:
+        patch.setenv("RANK", "1")  # as torchrun numbers the processes
+        assert run("pretrain", *data, "--output", tmp_path / "mamp", *SMALL, "--dry-run").output == ""
     for command in (
         ["pretrain", *data, "--output", tmp_path / "mamp", *SMALL],
         ["tune", *data, "--output", tmp_path / "stars", "--model", tmp_path / "mamp" / "last"],

@@ -13,16 +13,19 @@ def _train(stage: str, recipe: str, dry_run: bool, options: dict[str, Any]) -> N
     from stars_hub import recipes, training
     from stars_hub.training.options import config_from_options
     from stars_hub.training.plan import plan
+    from stars_hub.training.processes import is_first
 
     make = partial(getattr(recipes, f"{stage}_recipe"), recipe)
     config: Any = config_from_options(_kind(stage), make, options)
     if dry_run:
-        click.echo(plan(config))
-        return
-    result = getattr(training, stage)(config)
-    click.echo(f"{result.last}: the model")
-    if result.best is not None:
-        click.echo(f"{result.best}: that of the epoch with the highest accuracy")
+        lines = [plan(config)]
+    else:
+        result = getattr(training, stage)(config)
+        lines = [f"{result.last}: the model"]
+        if result.best is not None:
+            lines.append(f"{result.best}: that of the epoch with the highest accuracy")
+    if is_first():
+        click.echo("\n".join(lines))
 
 
 def _kind(stage: str) -> Any:

@@ -3,6 +3,7 @@
 Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.objectives import Classification, classification_loss
 from stars_hub.skeletons.layouts import SkeletonLayout
+from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import FinetuneConfig
 from stars_hub.training.data import TrainData, class_names, open_labelled_data
@@ -82,6 +84,7 @@ class FinetuneStage(Stage[FinetuneConfig]):
             raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
         self.objective = build_classifier(config, names, data.train.layout)
         encoder = self.objective.encoder
+        warn_of_more_persons(data.train, encoder.config.num_persons)
         self.config = with_encoder(config, encoder.config)
         encoder.set_drop_path_rate(config.drop_path_rate)
         if config.trainable_blocks == 0:
@@ -144,6 +147,17 @@ def build_classifier(
         return Classification.from_pretrained(config.model, **settings)
     encoder = STARSEncoder.from_pretrained(config.model)
     return Classification(encoder if same_layout else encoder.with_layout(layout), **settings)
+
+
+def warn_of_more_persons(store: SkeletonStore, num_persons: int) -> None:
+    """Say that a classifier will be asked about other persons than it learned from."""
+    if more := int((store.num_persons > num_persons).sum()):
+        warnings.warn(
+            f"{more} of {len(store)} recordings hold more than {num_persons} persons: training takes those "
+            "that are stored first, predicting those that move most; store them in that order "
+            "(skeletons.cleaning.limit_persons)",
+            stacklevel=3,
+        )
 
 
 def balanced_weights(labels: np.ndarray, num_classes: int) -> Tensor:

@@ -40,6 +40,11 @@ def processes(device: str | None) -> Iterator[torch.device]:
             dist.destroy_process_group()
 
 
+def is_first() -> bool:
+    """Whether this process speaks for those that `torchrun` started, also before they join and after."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
 def barrier(device: torch.device) -> None:
     """Wait for the other processes."""
     all_sum(torch.zeros((), device=device)).item()

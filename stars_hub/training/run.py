@@ -81,6 +81,8 @@ class RunFolder:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _check(self, config: TrainConfig, data: str) -> None:
+        if file := next((path for path in (self.folder, *self.folder.parents) if path.is_file()), None):
+            raise ConfigError(f"output {self.folder} cannot be a run's folder: {file} is a file")
         path = self.folder / "config.json"
         if not path.exists():
             if self.folder.is_dir() and any(

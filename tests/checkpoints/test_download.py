@@ -205,7 +205,9 @@ def test_offline_mode(
     hub.create("owner/model", model_files)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     close_session()
-    with pytest.raises(CheckpointError, match=r"unset HF_HUB_OFFLINE and .*; nor is there a folder owner/model here"):
+    with pytest.raises(
+        CheckpointError, match=r"unset HF_HUB_OFFLINE and .*; nor is there a folder owner/model here"
+    ):
         resolve_model("owner/model")
     assert not hub.log
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -325,7 +327,9 @@ def test_a_server_that_never_answers(hub: HubServer, model_files: dict[str, byte
 def test_connection_refused(hub: HubServer) -> None:
     hub.stop()
     start = time.monotonic()
-    with pytest.raises(CheckpointError, match=rf"the connection to {hub.endpoint} failed.*; nor is there a folder"):
+    with pytest.raises(
+        CheckpointError, match=rf"the connection to {hub.endpoint} failed.*; nor is there a folder"
+    ):
         resolve_model("owner/model")
     assert time.monotonic() - start < 8
 

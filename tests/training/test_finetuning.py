@@ -22,6 +22,7 @@ from stars_hub.training.finetuning import FinetuneStage, balanced_weights
 from stars_hub.training.monitor import AccuracyMonitor
 from stars_hub.training.session import Session
 from stars_hub.training.subset import stratified_subset
+from stars_hub.transforms.loader import Batch
 from tests.motions import drifting
 from tests.training.conftest import ENCODER, finetune_config
 from tests.training.helpers import assert_close, assert_same, run, tensors_of
@@ -120,6 +121,38 @@ def test_trained_encoder_is_adapted_to_another_layout_a_new_one_is_not(
     assert torch.equal(encoder.blocks[0].attn.qkv.weight, before.blocks[0].attn.qkv.weight)
     with pytest.raises(LayoutError, match="'ntu25'"):
         stage_of(finetune_config(prepared, data=str(tmp_path / "store"), model="", encoder=ENCODER))
+
+
+def test_loss_by_hand(tmp_path: Path) -> None:
+    store = labelled_store(tmp_path / "store", [0, 0, 0, 1])
+    settings = {"model": "", "encoder": ENCODER, "batch_size": 2, "monitor_every": 0, "label_smoothing": 0.2}
+    stage = stage_of(finetune_config(tmp_path, data=str(store), head_drop_rate=0.25, **settings))
+    assert stage.objective.head.drop.p == 0.25
+    logits = torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log()
+    batch = Batch(torch.empty(2, 3, 8, 25, 2), torch.tensor([0, 1]), torch.arange(2))
+    few, many = 2.0, 2 / 3  # 4 recordings, half of the weight for each class
+    first = 0.9 * many * -np.log(0.8) + 0.1 * few * -np.log(0.2)
+    second = 0.1 * many * -np.log(0.5) + 0.9 * few * -np.log(0.5)
+    found = stage.loss(Constant(logits), batch, epoch=0)
+    assert found.item() == pytest.approx((first + second) / (many + few))
+
+
+class Constant(torch.nn.Module):
+    """Always gives the same logits."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits
+
+
+def test_more_persons_than_the_encoder_takes_are_warned_of(prepared: Path, tmp_path: Path) -> None:
+    sequences = [drifting(12, 3 if n == 1 else 2, n) for n in range(16)]
+    SkeletonStore.create(tmp_path / "store", sequences, layout="ntu25", labels=[0, 1] * 8)
+    with pytest.warns(UserWarning, match="1 of 16 recordings hold more than 2 persons"):
+        stage_of(finetune_config(prepared, data=str(tmp_path / "store"), monitor_every=0))
 
 
 # Validation and subsets

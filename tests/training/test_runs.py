@@ -179,6 +179,13 @@ def test_folder_of_something_else_is_refused(config: Make, tmp_path: Path) -> No
         run(config())
 
 
+def test_file_in_the_folders_place_is_refused(config: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ConfigError, match="file is a file"):
+            run(config(output=str(output)))
+
+
 def test_second_process_in_the_folder_is_refused(config: Make) -> None:
     import fcntl
     import os
