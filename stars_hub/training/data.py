@@ -176,7 +176,7 @@ def _labelled(store: SkeletonStore, folders: tuple[str, ...]) -> SkeletonStore:
 def _set_apart(store: SkeletonStore, config: FinetuneConfig) -> tuple[SkeletonStore, SkeletonStore | None]:
     """What is trained on, and what is not because it validates."""
     if config.monitor_data:
-        validation = _other_store(store, config)
+        validation: SkeletonStore | None = _other_store(store, config)
     else:
         validation = _divide(store, config)[1]
         if validation is None and not config.monitor_subjects:
@@ -199,7 +199,7 @@ def _set_part_apart(
     return store.select(~validates), store.select(validates)
 
 
-def _other_store(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore | None:
+def _other_store(store: SkeletonStore, config: FinetuneConfig) -> SkeletonStore:
     """The recordings of another store, or those of some of its subjects."""
     other = _labelled(_open_monitored(store, config), config.monitor_data)
     if config.monitor_subjects:

@@ -48,7 +48,9 @@ def finetune(config: FinetuneConfig) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written. The code is 143.
     """
     data = open_labelled_data(config)
-    return train(FinetuneStage(config, data), data)
+    stage = FinetuneStage(config, data)
+    warn_of_more_persons(data.train, stage.objective.encoder.config.num_persons)
+    return train(stage, data)
 
 
 class FinetuneStage(Stage[FinetuneConfig]):
@@ -84,7 +86,6 @@ class FinetuneStage(Stage[FinetuneConfig]):
             raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
         self.objective = build_classifier(config, names, data.train.layout)
         encoder = self.objective.encoder
-        warn_of_more_persons(data.train, encoder.config.num_persons)
         self.config = with_encoder(config, encoder.config)
         encoder.set_drop_path_rate(config.drop_path_rate)
         if config.trainable_blocks == 0:

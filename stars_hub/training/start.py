@@ -51,5 +51,5 @@ def check_size(model: str | None, encoder: EncoderConfig, wanted: dict[str, obje
         f"{key} {own[key]!r}, not {value!r}" for key, value in wanted.items() if own[key] != value
     ]:
         raise ConfigError(
-            f"{model} has an encoder with {', '.join(differing)}: the size is that of a new one"
+            f"{model} has an encoder with {', '.join(differing)}; only a new encoder's size can be chosen"
         )

@@ -342,7 +342,7 @@ def test_model_keeps_the_size_of_its_encoder(prepared: Path, tmp_path: Path, kin
     given = {"model": str(prepared / "model"), "data": (str(prepared / "store"),), "output": str(tmp_path)}
     given |= {"batch_size": 8, "epochs": 1, "device": "cpu", "progress": False}
     recipe = partial(getattr(recipes, f"{make}_recipe"), "small-data")
-    with pytest.raises(ConfigError, match=r"model has an encoder with depth 2, not 3: the size is that of"):
+    with pytest.raises(ConfigError, match=r"model has an encoder with depth 2, not 3; only a new encoder"):
         config_from_options(kind, recipe, {**given, "depth": 3, "embed_dim": 16})
     config = config_from_options(kind, recipe, {**given, "embed_dim": 16})
     assert config.encoder is None
