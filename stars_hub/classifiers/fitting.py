@@ -252,12 +252,12 @@ def _fit_blocks(
     if mode == "partial":
         settings["trainable_blocks"] = encoder.config.depth - encoder.config.depth // 2
     if how.epochs is not None:
-        settings |= {"epochs": how.epochs, "warmup_epochs": min(5.0, how.epochs / 10)}
+        settings["epochs"] = how.epochs
     if len(validation):
         store = str(validation.copy(scratch / "validation").folder)
         settings |= {"monitor_data": (store,), "patience": _PATIENCE}
     else:
-        settings |= {"monitor_every": 0, "patience": 0}
+        settings["monitor_every"] = 0
     with redirect_stdout(StringIO()) if how.progress is False else nullcontext():
         result = finetune(finetune_small_data(**settings))
     objective = Classification.from_pretrained(result.best or result.last)
