@@ -116,8 +116,8 @@ class STARSClassifier(SequenceClassifier):
 
         Training sees exactly what `predict` will see: the recordings are prepared as for `encode` and written
         to a temporary folder first. Some are kept out of training: whole subjects where three or more are
-        known, else a part of each class. They give `report.accuracy` and choose the best epoch, except that
-        "linear" takes the last.
+        known, else a part of each class. They give `report.accuracy` and choose the best epoch; "linear"
+        takes the last, and then is trained anew on all recordings.
 
         Args:
             sequences: as for `STARSEncoder.encode`.
@@ -137,8 +137,8 @@ class STARSClassifier(SequenceClassifier):
             device: moves the encoder there first; None: where it is.
             progress: show progress; False: print nothing at all.
             output: new folder for the run and its models; None: a temporary one. The model is in its folder
-                best, or last where nothing was kept out of training. The recordings that its config.json
-                names were temporary: such a run is not resumed.
+                best, or last after "linear" and where nothing was kept out of training. The recordings that
+                its config.json names were temporary: such a run is not resumed.
 
         Returns:
             The classifier itself. If anything fails, it is as it was.

@@ -20,6 +20,7 @@ from stars_hub.distributed import world_size
 from stars_hub.errors import ConfigError, SequenceError
 from stars_hub.evaluation.linear import fit_linear
 from stars_hub.model.encoder import STARSEncoder
+from stars_hub.model.heads import LinearHead
 from stars_hub.model.preparation import Preparation
 from stars_hub.model.sources import iter_named
 from stars_hub.objectives import Classification
@@ -55,7 +56,8 @@ class FitReport:
 
     Attributes:
         mode: what was trained: "linear", "partial" or "full".
-        num_train: recordings that were trained on.
+        num_train: recordings that were trained on; after "linear" those kept out are among them, since the
+            layer is trained anew on all once its accuracy is known.
         num_validation: recordings that were kept out.
         validation_subjects: whole subjects among these; empty if they are a random part.
         accuracy: percent of the recordings kept out whose class is found; None without any. After "partial"
@@ -77,8 +79,11 @@ class FitReport:
             return text
         count = len(self.validation_subjects)
         whose = f" of {count} other {'subject' if count == 1 else 'subjects'}" if count else ""
-        chosen = "" if self.mode == "linear" else ", at the epoch that was best on them"
-        return f"{text} Accuracy on {self.num_validation} others{whose}: {self.accuracy:.1f} %{chosen}."
+        found = f"{self.accuracy:.1f} %"
+        if self.mode == "linear":
+            return f"{text} Accuracy on {self.num_validation}{whose}, when they were left out: {found}."
+        chosen = "at the epoch that was best on them"
+        return f"{text} Accuracy on {self.num_validation} others{whose}: {found}, {chosen}."
 
 
 def fit_classification(
@@ -102,14 +107,18 @@ def fit_classification(
     if mode != "linear" and max(world_size(), int(os.environ.get("WORLD_SIZE", 1))) > 1:
         raise ConfigError("fit trains in one process; under torchrun, run stars-hub finetune or finetune(…)")
     store = write_recordings(scratch / "recordings", examples, preparation)
-    train, validation = store.select(~kept_out), store.select(kept_out)
     fit = _fit_linear if mode == "linear" else _fit_blocks
-    objective, history, accuracy = fit(encoder, train, validation, how, mode, scratch)
+    objective, history, accuracy = fit(encoder, store, kept_out, how, mode, scratch)
     report = FitReport(
-        mode, len(train), len(validation), _only_in(examples.subjects, kept_out), accuracy, history
+        mode=mode,
+        num_train=len(store) if mode == "linear" else int((~kept_out).sum()),
+        num_validation=int(kept_out.sum()),
+        validation_subjects=_only_in(examples.subjects, kept_out),
+        accuracy=accuracy,
+        history=history,
     )
     if how.output is not None and mode == "linear":
-        objective.save_pretrained(Path(how.output) / ("best" if len(validation) else "last"))
+        objective.save_pretrained(Path(how.output) / "last")
     weight = encoder.pos_embed
     return objective.to(device=weight.device, dtype=weight.dtype), report
 
@@ -189,56 +198,52 @@ _Fitted: TypeAlias = tuple[Classification, list[dict[str, float]], float | None]
 
 
 def _fit_linear(
-    encoder: STARSEncoder,
-    train: SkeletonStore,
-    validation: SkeletonStore,
-    how: Fit,
-    mode: Mode,
-    scratch: Path,
+    encoder: STARSEncoder, store: SkeletonStore, kept_out: np.ndarray, how: Fit, mode: Mode, scratch: Path
 ) -> _Fitted:
-    """One layer on the features of a frozen encoder, encoded once."""
+    """One layer on the features of a frozen encoder, encoded once.
+
+    Recordings that are kept out choose nothing here: they tell the accuracy, and then are trained on as well.
+    """
     history: list[dict[str, float]] = []
+    names = store.label_names or []
+    features = torch.from_numpy(encoder.encode(store, progress=how.progress))
+    labels, asked = torch.from_numpy(store.labels), torch.from_numpy(kept_out)
 
     def note(epoch: int, numbers: dict[str, float]) -> None:
         history.append({"epoch": epoch + 1, "loss": numbers["loss"]})
         if "accuracy" in numbers:
             history[-1]["validation"] = numbers["accuracy"]
 
-    features, labels = _features(encoder, train, how), torch.from_numpy(train.labels)
-    seen = len(validation) > 0
-    names = train.label_names or []
-    head = fit_linear(
-        features,
-        labels,
-        len(names),
-        epochs=how.epochs or _LINEAR_EPOCHS,
-        batch_size=_LINEAR_BATCH_SIZE,
-        lr=_LINEAR_LR,
-        seed=how.seed,
-        class_weights=balanced_weights(train.labels, len(names)) if how.class_weights == "balanced" else None,
-        validation=(_features(encoder, validation, how), torch.from_numpy(validation.labels))
-        if seen
-        else None,
-        on_epoch=note,
-    )
+    def fit(rows: torch.Tensor, **further: Any) -> LinearHead:
+        balanced = how.class_weights == "balanced"
+        return fit_linear(
+            features[rows],
+            labels[rows],
+            len(names),
+            epochs=how.epochs or _LINEAR_EPOCHS,
+            batch_size=_LINEAR_BATCH_SIZE,
+            lr=_LINEAR_LR,
+            seed=how.seed,
+            class_weights=balanced_weights(labels[rows].numpy(), len(names)) if balanced else None,
+            **further,
+        )
+
+    everything = torch.ones_like(asked)
+    if asked.any():
+        fit(~asked, validation=(features[asked], labels[asked]), on_epoch=note)
+        head = fit(everything)
+    else:
+        head = fit(everything, on_epoch=note)
     objective = Classification(encoder, label_names=names, head="linear")
     objective.head.load_state_dict(head.state_dict())
-    return objective, history, history[-1]["validation"] if seen else None
-
-
-def _features(encoder: STARSEncoder, store: SkeletonStore, how: Fit) -> torch.Tensor:
-    return torch.from_numpy(encoder.encode(store, progress=how.progress))
+    return objective, history, history[-1].get("validation")
 
 
 def _fit_blocks(
-    encoder: STARSEncoder,
-    train: SkeletonStore,
-    validation: SkeletonStore,
-    how: Fit,
-    mode: Mode,
-    scratch: Path,
+    encoder: STARSEncoder, store: SkeletonStore, kept_out: np.ndarray, how: Fit, mode: Mode, scratch: Path
 ) -> _Fitted:
     """Blocks and a head of joints, by the trainer's recipe for small data; stops when nothing is gained."""
+    train, validation = store.select(~kept_out), store.select(kept_out)
     settings: dict[str, Any] = {
         "data": (str(train.copy(scratch / "train").folder),),
         "model": str(encoder.save_pretrained(scratch / "model")),
@@ -254,8 +259,8 @@ def _fit_blocks(
     if how.epochs is not None:
         settings["epochs"] = how.epochs
     if len(validation):
-        store = str(validation.copy(scratch / "validation").folder)
-        settings |= {"monitor_data": (store,), "patience": _PATIENCE}
+        asked = str(validation.copy(scratch / "validation").folder)
+        settings |= {"monitor_data": (asked,), "patience": _PATIENCE}
     else:
         settings["monitor_every"] = 0
     with redirect_stdout(StringIO()) if how.progress is False else nullcontext():

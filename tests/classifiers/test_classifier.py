@@ -26,7 +26,7 @@ def test_linear_learns_and_leaves_the_encoder_alone(encoder: STARSEncoder) -> No
     others = clips(4, seed=1)
     assert classifier.predict(others) == [other.label for other in others]
     assert classifier.report is not None
-    assert (classifier.report.mode, classifier.report.num_train) == ("linear", 18)
+    assert (classifier.report.mode, classifier.report.num_train) == ("linear", 24)
     assert (len(classifier.report.validation_subjects), classifier.report.num_validation) == (1, 6)
     assert classifier.report.accuracy == 100
     for name, value in encoder.state_dict().items():
@@ -89,10 +89,20 @@ def test_the_linear_fit_tells_its_last_epoch(encoder: STARSEncoder) -> None:
     assert [record["epoch"] for record in report.history] == [1, 2, 3]
     assert all(record.keys() == {"epoch", "loss", "validation"} for record in report.history)
     assert report.accuracy == report.history[-1]["validation"]
-    assert str(report).endswith(f"6 others of 1 other subject: {report.accuracy:.1f} %.")
+    assert str(report).endswith(f"6 of 1 other subject, when they were left out: {report.accuracy:.1f} %.")
     unseen = STARSClassifier(encoder).fit(clips(2), mode="linear", epochs=1, validation=0).report
     assert unseen is not None
     assert unseen.history[0].keys() == {"epoch", "loss"}
+
+
+def test_the_linear_fit_ends_with_all_recordings(encoder: STARSEncoder) -> None:
+    """What was kept out to tell the accuracy is trained on in the end, as if nothing had been kept out."""
+    measured = STARSClassifier(encoder).fit(clips(8), mode="linear", epochs=3)
+    plain = STARSClassifier(encoder).fit(clips(8), mode="linear", epochs=3, validation=0)
+    assert measured.report is not None
+    assert measured.report.num_validation == 6
+    asked = clips(2, seed=5)
+    np.testing.assert_array_equal(measured.predict_proba(asked), plain.predict_proba(asked))
 
 
 @pytest.mark.parametrize(("weights", "share"), [("none", 0.75), ("balanced", 0.5)])
