@@ -39,7 +39,8 @@ DATASETS = {
     },
 }
 COMMANDS = (
-    "git clone THE-PROJECT && cd THE-PROJECT && pip install '.[test]'",
+    "# in the source archive; benchmarks/open_data/README.md says what RECORDINGS holds",
+    "pip install '.[test]'",
     "python -m benchmarks.open_data --data RECORDINGS --work FOLDER --only mamp stars --finetune",
 )
 PROTOCOLS = {
@@ -111,18 +112,24 @@ def metrics(row: Mapping[str, Any], joints: Mapping[str, Any]) -> list[dict[str,
     """
     found = []
     for key, (dataset, protocol) in PROTOCOLS.items():
-        columns = row[key]
-        figures = {f"{k.removeprefix('k=')}-NN": value for k, value in columns["knn"]["pooled"].items()}
-        figures["1-NN, whitened features"] = columns["knn"]["whitened"]["k=1"]
-        figures["1-NN, no encoder, centred joints"] = joints[key]["knn"]["pooled"]["k=1"]
-        figures["5-way 1-shot"] = columns["1-shot"][0]
-        figures["5-way 1-shot, no encoder, centred joints"] = joints[key]["1-shot"][0]
-        figures["linear"] = columns["linear"]
+        columns, without = row[key], joints[key]
+        figures = _figures(columns) | {
+            f"{name}, no encoder, centred joints": value for name, value in _figures(without).items()
+        }
         found += [
             {"dataset": dataset, "value": value, "protocol": f"{name}, {protocol}"}
             for name, value in figures.items()
         ]
     return found
+
+
+def _figures(columns: Mapping[str, Any]) -> dict[str, float]:
+    knn = columns["knn"]
+    found = {f"{k.removeprefix('k=')}-NN": value for k, value in knn["pooled"].items()}
+    if "whitened" in knn:
+        found["1-NN, whitened features"] = knn["whitened"]["k=1"]
+    shots = {f"5-way {shots}": columns[shots][0] for shots in ("1-shot", "5-shot")}
+    return found | shots | {"linear": columns["linear"]}
 
 
 def keep_log(run: Path, folder: Path) -> None:

@@ -31,8 +31,8 @@ from stars_hub.training.finetuning import balanced_weights
 
 Mode: TypeAlias = Literal["auto", "linear", "partial", "full"]
 
-PARTIAL_FROM = 500
-FULL_FROM = 5000
+PARTIAL_FROM = 100
+FULL_FROM = 150
 _PATIENCE = 15
 _BATCH_SIZE = 16
 _LINEAR_EPOCHS, _LINEAR_LR, _LINEAR_BATCH_SIZE = 100, 0.03, 32
