@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +211,14 @@ def test_info_shows_configuration_parameters_tensors_and_card(model: Path) -> No
         "library_name",
     ):
         assert expected in output
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "stars_hub", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"stars-hub, version {__version__}\n"
+
+
+def test_a_misplaced_debug_is_told_in_one_line() -> None:
+    done = run("models", "--debug")
+    assert done.exit_code == 2
+    assert done.stderr == "stars-hub: error: No such option '--debug'.\n"

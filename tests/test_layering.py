@@ -11,7 +11,7 @@ ROOT = Path(stars_hub.__file__).parent
 ROOMS = [
     "_version", "errors", "files",
     "neighbours", "distributed", "checkpoints", "skeletons", "transforms", "model",
-    "objectives", "training", "recipes", "evaluation", "classifiers", "hub", "demo", "cli",
+    "objectives", "training", "recipes", "evaluation", "classifiers", "hub", "demo", "cli", "__main__",
 ]  # fmt: skip
 # torch brings numpy; these few are the whole of what an import of the package may pull in at its top level.
 OPTIONAL = {"matplotlib", "sklearn", "scipy", "tensorboard", "click"}

@@ -104,7 +104,7 @@ def _bundled_folder(name: str) -> Path:
     if name in names:
         return BUNDLED / name
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; the closest name is {close[0]!r}" if close else ""
     raise CheckpointError(
         f"there is no bundled model and no folder {name!r} (bundled: {listing(names) or 'none yet'}){hint}. "
         "A repository on the Hub is named owner/name"

@@ -118,8 +118,8 @@ class STARSClassifier(SequenceClassifier):
         | "full"                | 41 |     |  79 |  85 |
         | `PrototypeClassifier` | 63 |  68 |  70 |  77 |
 
-        "full" takes twice as long as "partial"; both take minutes, "linear" seconds. Name the mode and compare
-        `report.accuracy` where it matters.
+        "full" takes twice as long as "partial"; both take minutes, "linear" seconds. Name the mode and
+        compare `report.accuracy` where it matters.
 
         Training sees exactly what `predict` will see: the recordings are prepared as for `encode` and written
         to a temporary folder first. Some are kept out of training: whole subjects where three or more are

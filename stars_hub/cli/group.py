@@ -17,7 +17,9 @@ class _OneLineErrors(click.Group):
         """Run the command and exit; see `click.Command.main`."""
         given = list(sys.argv[1:] if args is None else args)
         try:
-            code = super().main(given, *rest, **(options | {"standalone_mode": False}))
+            code = super().main(
+                given, *rest, **({"prog_name": "stars-hub"} | options | {"standalone_mode": False})
+            )
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
@@ -25,7 +27,7 @@ class _OneLineErrors(click.Group):
             click.echo("stars-hub: aborted", err=True)
             sys.exit(1)
         except Exception as error:
-            if "--debug" in given:
+            if "--debug" in given and not isinstance(error, click.ClickException):
                 raise
             click.echo(f"stars-hub: error: {_one_line(error)}", err=True)
             sys.exit(2)

@@ -144,6 +144,8 @@ class _Run:
         defaults: dict[str, Any] = {"batch_size": min(FinetuneConfig.batch_size, len(parts.train))}
         if not str(model):
             defaults["layer_decay"] = 1.0  # nothing is pretrained that lower layers should keep
+        if isinstance(epochs := settings.get("epochs"), int):
+            defaults["warmup_epochs"] = min(FinetuneConfig.warmup_epochs, epochs / 2)
         if isinstance(encoder := settings.get("encoder"), Mapping):
             settings = {**settings, "encoder": _new_encoder(encoder)}
         config = FinetuneConfig(

@@ -102,7 +102,9 @@ def test_list_models(bundle: Path) -> None:
 
 
 def test_an_unknown_bundled_name(bundle: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"\(bundled: stars-ntu60\); did you mean 'stars-ntu60'\?"):
+    with pytest.raises(
+        CheckpointError, match=r"\(bundled: stars-ntu60\); the closest name is 'stars-ntu60'\. A"
+    ):
         resolve_model("stars-ntu6")
     with pytest.raises(CheckpointError, match=r"\(bundled: stars-ntu60\)\. A repository"):
         resolve_model("something else")

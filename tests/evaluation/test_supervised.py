@@ -147,3 +147,9 @@ def test_a_test_that_does_not_fit_is_noticed_before_the_work(
     unnamed = labelled(odd.select(label=0), odd)
     with pytest.raises(ConfigError, match="classes that the training recordings have not"):
         supervised_module.evaluate_finetuning(str(stars_model), unnamed, progress=False)
+
+
+def test_few_epochs_warm_up_for_half_of_them(actions: SkeletonStore, stars_model: Path) -> None:
+    settings = {name: value for name, value in TINY.items() if name != "warmup_epochs"}
+    result = evaluate("finetune", str(stars_model), actions, split="cross", **settings)
+    assert result.settings["warmup_epochs"] == 0.5
