@@ -18,6 +18,14 @@ from stars_hub.cli.group import main
 @click.option(
     "--layout", help="Joint layout of an npz or a folder; found by the number of joints if not given."
 )
+@click.option(
+    "--units",
+    type=click.Choice(["m", "cm", "mm", "pixels"]),
+    default="m",
+    show_default=True,
+    help="Of an npz or a folder; the store holds metres.",
+)
+@click.option("--up-axis", help="Axis of an npz or a folder that points up, such as z.")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Reading processes; one a core if not given.")
 def prepare(kind: str, raw: Path, out: Path, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from stars_hub.errors import ConfigError, SkeletonFileError, StoreError
 from stars_hub.skeletons.labelled_folder import prepare_folder
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.preparations import Preparation, prepare_npz, prepare_ntu, prepare_pku
+from stars_hub.skeletons.recorded import Recorded, size_warnings
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore, StoreBuilder
 from stars_hub.skeletons.store.ingest import IGNORED, Item, ingest, ingest_stream
@@ -33,6 +35,8 @@ def prepare(
     *,
     ignore: str | Path | None = None,
     layout: str | SkeletonLayout | None = None,
+    units: str = "m",
+    up_axis: str | None = None,
     dtype: str = "float32",
     workers: int | None = None,
     progress: bool | None = None,
@@ -51,12 +55,14 @@ def prepare(
         out: the store's folder; must not exist.
         ignore: a text file with one name a line, such as NTU's list of samples with missing skeletons.
         layout: of an npz or a folder; by default found by the number of joints.
+        units: of an npz or a folder: "m", "cm", "mm" or "pixels"; the store holds metres.
+        up_axis: of an npz or a folder, the axis that points up; None: that of the layout.
         dtype: "float32", or "float16" for half the space.
         workers: reading processes; by default one a core where it takes more than seconds.
         progress: show a bar; None: on a terminal.
 
     Raises:
-        ConfigError: an unknown kind.
+        ConfigError: an unknown kind, or units or an axis where the dataset decides.
         SkeletonFileError: nothing of that kind lies at `raw`.
         StoreError: nothing at all could be read, `out` exists, or the disk is full.
     """
@@ -68,9 +74,15 @@ def prepare(
         raise SkeletonFileError("there is no such file or folder", raw)
     names = read_ignore_list(ignore) if ignore is not None else set()
     plan = PREPARATIONS[kind](raw, layout=layout)
+    if (units, up_axis) != ("m", None):
+        if kind not in ("npz", "folder"):
+            raise ConfigError(f"units and up_axis are for npz and folder; {kind} is in metres, y up")
+        recorded = Recorded(plan.layout, units, up_axis)
+        stream = None if plan.stream is None else recorded.sequences(plan.stream)
+        plan = replace(plan, read=recorded.reader(plan.read), stream=stream)
     kept = [item for item in plan.items if not _listed(item, names)]
     ignored = [(item.name, IGNORED) for item in plan.items if _listed(item, names)]
-    signature = f"{kind} by {__version__}"
+    signature = f"{kind} in {units}, up axis {up_axis}, by {__version__}"
     with StoreBuilder(
         out, layout=plan.layout, fps=plan.fps, dtype=dtype, label_names=plan.label_names, signature=signature
     ) as builder:
@@ -90,7 +102,8 @@ def prepare(
                 **plan.provenance,
             },
         )
-    warnings = count_warnings(SkeletonStore.open(folder), plan.splits)
+    store = SkeletonStore.open(folder)
+    warnings = count_warnings(store, plan.splits) + size_warnings(store, store.layout)
     if ignore is not None and not ignored and plan.items:
         warnings.append(f"no name in {Path(ignore).name} is that of a file")
     return summarize(

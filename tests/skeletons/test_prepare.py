@@ -10,6 +10,7 @@ from stars_hub.errors import ConfigError, LayoutError, SkeletonFileError, StoreE
 from stars_hub.skeletons.prepare import prepare
 from stars_hub.skeletons.readers import iter_sequences
 from stars_hub.skeletons.store import SkeletonStore
+from stars_hub.skeletons.synthetic import synthetic_motion
 
 
 def as_golden(store: SkeletonStore, num_frames: int, *, absent: str) -> np.ndarray:
@@ -219,3 +220,29 @@ def test_real_recordings_become_stores(
     np.testing.assert_array_equal(store.subjects, arrays["subjects"])
     np.testing.assert_array_equal(store.names, arrays["names"])
     store.verify()
+
+
+def save_walk(folder: Path, joints: np.ndarray) -> Path:
+    folder.mkdir()
+    np.save(folder / "walk.npy", joints)
+    return folder
+
+
+def test_millimetres_with_z_up_are_stored_as_metres_with_y_up(tmp_path: Path) -> None:
+    walk = synthetic_motion("walking", num_frames=20)[:, 0]
+    x, y, z = np.moveaxis(walk, -1, 0)
+    raw = save_walk(tmp_path / "raw", 1000 * np.stack([x, -z, y], axis=-1))
+    summary = prepare("folder", raw, tmp_path / "out", units="mm", up_axis="z")
+    stored = SkeletonStore.open(tmp_path / "out")[0].joints[:, 0]
+    np.testing.assert_allclose(stored, walk, atol=1e-5)
+    assert not summary.warnings
+
+
+def test_persons_of_impossible_size_are_told_when_stored(tmp_path: Path) -> None:
+    raw = save_walk(tmp_path / "raw", 1000 * synthetic_motion("walking", num_frames=20)[:, 0])
+    assert "--units mm" in prepare("folder", raw, tmp_path / "out").warnings[0]
+
+
+def test_datasets_decide_on_units_themselves(golden_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ntu60 is in metres"):
+        prepare("ntu60", golden_dir / "ntu_raw", tmp_path / "out", units="mm")
