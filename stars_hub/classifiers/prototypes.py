@@ -121,7 +121,7 @@ class PrototypeClassifier(SequenceClassifier):
         )
 
     def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
-        self._check_classes()
+        self._checked_head()
         encoder = self.encoder
         objective = {"name": self.kind, "label_names": self._label_names}
         return checkpoints.write_model(
@@ -162,17 +162,16 @@ class PrototypeClassifier(SequenceClassifier):
         head = PrototypeHead(features, labels, num_classes=len(names)) if names else None
         self._label_names, self.features, self.example_labels, self._head = names, features, labels, head
 
-    def _check_classes(self) -> None:
-        if len(self._label_names) < 2:
+    def _checked_head(self) -> "PrototypeHead":
+        if self._head is None or len(self._label_names) < 2:
             raise ConfigError(
                 f"a classifier needs examples of two classes or more, this one has {self._label_names}: "
                 "call fit or add_class"
             )
+        return self._head
 
     def _scorer(self) -> nn.Module:
-        self._check_classes()
-        assert self._head is not None
-        return nn.Sequential(self.encoder, self._head.to(self.encoder.pos_embed.device))
+        return nn.Sequential(self.encoder, self._checked_head().to(self.encoder.pos_embed.device))
 
 
 class PrototypeHead(nn.Module):

@@ -135,7 +135,7 @@ def _numbered_alike(train: SkeletonStore, test: SkeletonStore) -> tuple[Skeleton
 
 def _hold_out(store: SkeletonStore, held_out: list[str]) -> tuple[SkeletonStore, SkeletonStore]:
     subjects = store.subjects.astype(str)
-    known = sorted(set(subjects.tolist()) - {"-1", ""})
+    known = store.known_subjects
     if unknown := [subject for subject in held_out if subject not in known]:
         raise ConfigError(
             f"no recording is of subject {', '.join(unknown)}; there are {', '.join(known) or 'none'}"
