@@ -81,7 +81,11 @@ class FinetuneStage(Stage[FinetuneConfig]):
         labels = data.train.labels
         names = class_names(data.train, data.queries)
         if len(np.unique(labels)) < 2:
-            raise ConfigError(f"a classifier needs recordings of two classes, there are {len(labels)} of one")
+            asked = 0 if data.queries is None else len(data.queries)
+            kept = f" once {asked} are kept out for validation (monitor_every=0 keeps none)" if asked else ""
+            raise ConfigError(
+                f"a classifier needs recordings of two classes, there are {len(labels)} of one{kept}"
+            )
         if len(labels) % config.batch_size == 1 and not config.drop_last:
             raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
         self.objective = build_classifier(config, names, data.train.layout)
