@@ -256,7 +256,10 @@ def test_clean_recordings_are_clean_and_stay_as_they_are(
 ) -> None:
     rng = np.random.default_rng(seed)
     joints = rng.normal(0, 1, (frames, persons, 25, 3)).astype(np.float32)
-    joints[rng.random((frames, persons, 25)) < share] = NAN
+    unknown = rng.random((frames, persons, 25)) < share
+    # One joint is no body: all others would take its place, and all would be 0 once centred.
+    unknown[unknown.sum(axis=2) == 24] = True
+    joints[unknown] = NAN
     joints[rng.random((frames, persons)) < 0.3] = 0
     before = joints.copy()
     cleaned, report = clean(joints, layout="ntu25", num_persons=num_persons, fps=fps, centered=True)
