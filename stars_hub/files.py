@@ -2,9 +2,11 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from stars_hub.errors import ConfigError
 
 
 @contextmanager
@@ -23,6 +25,39 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_file(path: str | Path) -> Iterator[Path]:
+    """`whole_file` for a path that somebody chose.
+
+    Raises:
+        ConfigError: it cannot be written to.
+    """
+    try:
+        with whole_file(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def check_target(path: str | Path, suffixes: Iterable[str], rule: str) -> Path:
+    """Say at once, before hours of work, that its result cannot be written to such a file.
+
+    Args:
+        path: of the file.
+        suffixes: that it may have, in small letters.
+        rule: what the error says of them, such as "features are written as .npz or .csv".
+
+    Raises:
+        ConfigError: an unknown suffix, or a folder that is not there or not to be written to.
+    """
+    path = Path(path)
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{path}: there is no folder {path.parent} that can be written to")
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{path}: {rule}, got {path.suffix!r}")
+    return path
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -2,13 +2,12 @@
 
 import csv
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from stars_hub.classifiers.base import Guess
-from stars_hub.errors import ConfigError
-from stars_hub.files import whole_file
+from stars_hub.files import check_target as check_output
+from stars_hub.files import output_file
 
 
 def render_predictions(names: Sequence[str], guesses: Sequence[Sequence[Guess]]) -> str:
@@ -42,11 +41,8 @@ def write_predictions(path: str | Path, names: Sequence[str], guesses: Sequence[
         ConfigError: an unknown suffix, or a folder that cannot be written to.
     """
     path = check_target(path)
-    try:
-        with whole_file(path) as temporary:
-            (_write_csv if path.suffix.lower() == ".csv" else _write_json)(temporary, names, guesses)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        (_write_csv if path.suffix.lower() == ".csv" else _write_json)(temporary, names, guesses)
     return path
 
 
@@ -56,12 +52,7 @@ def check_target(path: str | Path) -> Path:
     Raises:
         ConfigError: an unknown suffix, or a folder that is not there or not to be written to.
     """
-    path = Path(path)
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"{path}: there is no folder {path.parent} that can be written to")
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise ConfigError(f"{path}: predictions are written as .csv or .json, got {path.suffix!r}")
-    return path
+    return check_output(path, (".csv", ".json"), "predictions are written as .csv or .json")
 
 
 def _write_csv(path: Path, names: Sequence[str], guesses: Sequence[Sequence[Guess]]) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
@@ -12,7 +11,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from stars_hub.errors import ConfigError, SequenceError
-from stars_hub.files import whole_file
+from stars_hub.files import check_target as check_output
+from stars_hub.files import output_file
 
 
 def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarray) -> Path:
@@ -35,11 +35,8 @@ def write_features(path: str | Path, names: SequenceOf[str], features: np.ndarra
     writer = _WRITERS[path.suffix.lower()]
     if len(names) != len(features):
         raise SequenceError(f"expected a name for each of {len(features)} features, got {len(names)}")
-    try:
-        with whole_file(path) as temporary:
-            writer(temporary, names, features)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        writer(temporary, names, features)
     return path
 
 
@@ -76,12 +73,7 @@ def check_target(path: str | Path) -> Path:
     Raises:
         ConfigError: an unknown suffix, or a folder that is not there or not to be written to.
     """
-    path = Path(path)
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"{path}: there is no folder {path.parent} that can be written to")
-    if path.suffix.lower() not in _WRITERS:
-        raise ConfigError(f"{path}: features are written as {', '.join(_WRITERS)}, got {path.suffix!r}")
-    return path
+    return check_output(path, _WRITERS, f"features are written as {', '.join(_WRITERS)}")
 
 
 def _write_npz(path: Path, names: SequenceOf[str], features: np.ndarray) -> None:

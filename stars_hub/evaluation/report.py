@@ -13,7 +13,7 @@ from stars_hub.evaluation.html import Html, element, join, page
 from stars_hub.evaluation.motions import Stage, controls, legend
 from stars_hub.evaluation.results import Evaluation
 from stars_hub.evaluation.retrieval import Neighbours
-from stars_hub.files import whole_file
+from stars_hub.files import output_file
 from stars_hub.skeletons.store import SkeletonStore
 
 MAX_BYTES = 10_000_000
@@ -103,9 +103,6 @@ def _write(path: Path, text: str) -> Path:
             f"{path}: the page would have {len(content):,} bytes, more than {MAX_BYTES:,}: "
             "report on fewer evaluations or show fewer recordings"
         )
-    try:
-        with whole_file(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        temporary.write_bytes(content)
     return path

@@ -9,7 +9,7 @@ from stars_hub.evaluation.html import element, join, page
 from stars_hub.evaluation.motions import Caption, Stage, controls, gallery, legend, to_view
 from stars_hub.evaluation.plots.figure import new_figure
 from stars_hub.evaluation.plots.skeletons import draw_skeleton, frame_axes
-from stars_hub.files import whole_file
+from stars_hub.files import output_file
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 
 _FPS = 15.0  # of GIF and MP4; drawing takes long
@@ -37,15 +37,12 @@ def write_animation(
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise ConfigError(f"{path}: animations are written as {', '.join(_SUFFIXES)}, got {path.suffix!r}")
-    try:
-        with whole_file(path) as temporary:
-            if suffix == ".html":
-                text = _html(joints, layout, fps, title or "Recording")
-                temporary.write_text(text, encoding="utf-8")
-            else:
-                _film(temporary, to_view(joints, layout), layout, fps, title, suffix)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        if suffix == ".html":
+            text = _html(joints, layout, fps, title or "Recording")
+            temporary.write_text(text, encoding="utf-8")
+        else:
+            _film(temporary, to_view(joints, layout), layout, fps, title, suffix)
     return path
 
 

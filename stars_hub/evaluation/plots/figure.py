@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stars_hub.errors import ConfigError, MissingExtraError
-from stars_hub.files import whole_file
+from stars_hub.files import output_file
 
 Figure: TypeAlias = Any
 """A `matplotlib.figure.Figure`, which is imported only where one is made."""
@@ -36,11 +36,8 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise ConfigError(f"{path}: figures are written as {', '.join(_SUFFIXES)}, got {path.suffix!r}")
-    try:
-        with whole_file(path) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=_DPI, facecolor="white")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], dpi=_DPI, facecolor="white")
     return path
 
 
