@@ -62,12 +62,22 @@ class SequenceClassifier(ABC):
         """
 
     @abstractmethod
+    def _history(self) -> str:
+        """What a card says of how it came to know the classes."""
+
     def _default_card(self, name: str) -> checkpoints.ModelCard:
         """A plain card that lists the classes.
 
         Args:
             name: what `from_pretrained` is to be given: a folder's name, or owner/name.
         """
+        return checkpoints.classifier_card(
+            name,
+            config=self.encoder.config.to_dict(),
+            class_name=type(self).__name__,
+            what=self._history(),
+            label_names=self.label_names,
+        )
 
     @abstractmethod
     def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:

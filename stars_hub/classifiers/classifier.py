@@ -175,14 +175,8 @@ class STARSClassifier(SequenceClassifier):
         self.encoder = cast(STARSEncoder, objective.encoder)
         return self
 
-    def _default_card(self, name: str) -> checkpoints.ModelCard:
-        return checkpoints.classifier_card(
-            name,
-            config=self.encoder.config.to_dict(),
-            class_name=type(self).__name__,
-            what="" if self.report is None else str(self.report),
-            label_names=self.label_names,
-        )
+    def _history(self) -> str:
+        return "" if self.report is None else str(self.report)
 
     def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
         return self._ready().save_pretrained(folder, card=card)

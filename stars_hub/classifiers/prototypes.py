@@ -111,14 +111,8 @@ class PrototypeClassifier(SequenceClassifier):
         self._set(names, torch.cat([self.features, features]), torch.cat([self.example_labels, new]))
         return self
 
-    def _default_card(self, name: str) -> checkpoints.ModelCard:
-        return checkpoints.classifier_card(
-            name,
-            config=self.encoder.config.to_dict(),
-            class_name=type(self).__name__,
-            what=f"It compares them with {len(self.features)} examples; nothing was trained.",
-            label_names=self._label_names,
-        )
+    def _history(self) -> str:
+        return f"It compares them with {len(self.features)} examples; nothing was trained."
 
     def _write(self, folder: str | Path, card: "str | checkpoints.ModelCard") -> Path:
         self._checked_head()
