@@ -26,7 +26,7 @@ def pretrain_ntu60(**changes: Any) -> PretrainConfig:
     Published for the encoder that this stage leaves (accuracy %, XSub / XView): linear 85.0 / 89.0,
     fine-tuned 93.0 / 97.5.
     """
-    return _with(PretrainConfig, changes, split="xsub")
+    return configure(PretrainConfig, changes, split="xsub")
 
 
 def pretrain_ntu120(**changes: Any) -> PretrainConfig:
@@ -35,14 +35,14 @@ def pretrain_ntu120(**changes: Any) -> PretrainConfig:
     Published for the encoder that this stage leaves (accuracy %, XSub / XSet): linear 78.1 / 79.5,
     fine-tuned 89.8 / 91.5.
     """
-    return _with(
+    return configure(
         PretrainConfig, changes, split="xsub", encoder=_NTU120, decoder_depth=5, motion_aware_tau=0.75
     )
 
 
 def pretrain_pku(**changes: Any) -> PretrainConfig:
     """MAMP on PKU-MMD: a decoder of 5 blocks, coordinates as they are."""
-    return _with(PretrainConfig, changes, split="xsub", encoder=_PKU, decoder_depth=5)
+    return configure(PretrainConfig, changes, split="xsub", encoder=_PKU, decoder_depth=5)
 
 
 def pretrain_small_data(**changes: Any) -> PretrainConfig:
@@ -50,7 +50,7 @@ def pretrain_small_data(**changes: Any) -> PretrainConfig:
 
     Mirror images and other body sizes stand for the subjects that small data lacks.
     """
-    return _with(
+    return configure(
         PretrainConfig,
         changes,
         encoder=_SMALL,
@@ -67,17 +67,17 @@ def pretrain_small_data(**changes: Any) -> PretrainConfig:
 
 def tune_ntu60(**changes: Any) -> TuneConfig:
     """STARS on NTU-60 in two stages: the one published two-stage configuration (XSub)."""
-    return _with(TuneConfig, changes, split="xsub", lr=1e-3, layer_decay=0.45)
+    return configure(TuneConfig, changes, split="xsub", lr=1e-3, layer_decay=0.45)
 
 
 def tune_ntu120(**changes: Any) -> TuneConfig:
     """STARS on NTU-120 (XSub and XSet) in two stages."""
-    return _with(TuneConfig, changes, split="xsub", lr=1e-3, layer_decay=0.40)
+    return configure(TuneConfig, changes, split="xsub", lr=1e-3, layer_decay=0.40)
 
 
 def tune_pku(**changes: Any) -> TuneConfig:
     """STARS on PKU-MMD II in two stages."""
-    return _with(TuneConfig, changes, split="xsub", lr=1e-4, layer_decay=0.35)
+    return configure(TuneConfig, changes, split="xsub", lr=1e-4, layer_decay=0.35)
 
 
 def tune_small_data(**changes: Any) -> TuneConfig:
@@ -87,7 +87,7 @@ def tune_small_data(**changes: Any) -> TuneConfig:
     among the other three. 1-NN and 10-NN are 71 and 69 % before tuning, 70 and 72 % after; 69 and 69 % where
     a neighbour may be of the same person. Where subjects are not known, set `other_subjects=False`.
     """
-    return _with(
+    return configure(
         TuneConfig,
         changes,
         epochs=12,
@@ -124,7 +124,7 @@ def finetune_ntu60(**changes: Any) -> FinetuneConfig:
 
     Published (accuracy %, XSub / XView): 93.0 / 97.5 from STARS, 93.0 / 97.5 from MAMP.
     """
-    return _with(FinetuneConfig, changes, split="xsub", encoder=EncoderConfig(), monitor_every=0)
+    return configure(FinetuneConfig, changes, split="xsub", encoder=EncoderConfig(), monitor_every=0)
 
 
 def finetune_ntu120(**changes: Any) -> FinetuneConfig:
@@ -132,12 +132,12 @@ def finetune_ntu120(**changes: Any) -> FinetuneConfig:
 
     Published (accuracy %, XSub / XSet): 89.9 / 91.4 from STARS, 89.8 / 91.5 from MAMP.
     """
-    return _with(FinetuneConfig, changes, split="xsub", encoder=_NTU120, monitor_every=0)
+    return configure(FinetuneConfig, changes, split="xsub", encoder=_NTU120, monitor_every=0)
 
 
 def finetune_pku(**changes: Any) -> FinetuneConfig:
     """Fine-tuning on PKU-MMD, 100 epochs on all training subjects, without validation."""
-    return _with(FinetuneConfig, changes, split="xsub", encoder=_PKU, monitor_every=0)
+    return configure(FinetuneConfig, changes, split="xsub", encoder=_PKU, monitor_every=0)
 
 
 def finetune_small_data(**changes: Any) -> FinetuneConfig:
@@ -146,7 +146,7 @@ def finetune_small_data(**changes: Any) -> FinetuneConfig:
     First values, not tuned ones. A fifth of the subjects, or of each class where subjects are not known,
     choose the model `best`, and end the run once they get no better.
     """
-    return _with(
+    return configure(
         FinetuneConfig,
         changes,
         encoder=_SMALL,
@@ -244,8 +244,17 @@ def finetune_recipe(name: str, **changes: Any) -> FinetuneConfig:
     return recipe(**changes)
 
 
-def _with(kind: type[_ConfigT], changes: dict[str, Any], **settings: Any) -> _ConfigT:
-    """A recipe's settings, but for what the caller changes and what makes no sense then."""
+def configure(kind: type[_ConfigT], changes: dict[str, Any], **settings: Any) -> _ConfigT:
+    """Settings of a run, but for what the caller changes and what makes no sense then.
+
+    Args:
+        kind: of the configuration.
+        changes: the caller's.
+        **settings: what stands where the caller says nothing.
+
+    Raises:
+        ConfigError: a value that cannot be.
+    """
     if changes.get("model"):
         settings.pop("encoder", None)  # it has one
     if changes.get("monitor_every") == 0:

@@ -21,6 +21,7 @@ from stars_hub.evaluation.inputs import LabelledSplit
 from stars_hub.evaluation.results import Evaluation, provenance, score_metrics
 from stars_hub.model.config import EncoderConfig
 from stars_hub.objectives import Classification
+from stars_hub.recipes import configure
 from stars_hub.training.config import FinetuneConfig
 from stars_hub.training.data import TrainData, class_names
 from stars_hub.training.finetuning import FinetuneStage
@@ -144,19 +145,18 @@ class _Run:
         defaults: dict[str, Any] = {"batch_size": min(FinetuneConfig.batch_size, len(parts.train))}
         if not str(model):
             defaults["layer_decay"] = 1.0  # nothing is pretrained that lower layers should keep
-        if isinstance(epochs := settings.get("epochs"), int):
-            defaults["warmup_epochs"] = min(FinetuneConfig.warmup_epochs, epochs / 2)
         if isinstance(encoder := settings.get("encoder"), Mapping):
             settings = {**settings, "encoder": _new_encoder(encoder)}
-        config = FinetuneConfig(
+        chosen = dict(
             model=str(model),
             data=(str(parts.train.folder),),
             output=str(folder),
             device=None if device is None else str(device),
             progress=progress,
             monitor_every=0,
-            **(defaults | settings),
+            **settings,
         )
+        config = configure(FinetuneConfig, chosen, **defaults)
         self.parts = parts
         data = TrainData(parts.train)
         stage = FinetuneStage(config, data)
