@@ -26,6 +26,7 @@ PREPARATIONS: dict[str, Callable[..., Preparation]] = {
     "npz": prepare_npz,
     "folder": prepare_folder,
 }
+_ANY_UNITS = ("npz", "folder")  # the others are all in metres, with y up
 
 
 def prepare(
@@ -75,7 +76,7 @@ def prepare(
     names = read_ignore_list(ignore) if ignore is not None else set()
     plan = PREPARATIONS[kind](raw, layout=layout)
     if (units, up_axis) != ("m", None):
-        if kind not in ("npz", "folder"):
+        if kind not in _ANY_UNITS:
             raise ConfigError(f"units and up_axis are for npz and folder; {kind} is in metres, y up")
         recorded = Recorded(plan.layout, units, up_axis)
         stream = None if plan.stream is None else recorded.sequences(plan.stream)
@@ -103,7 +104,9 @@ def prepare(
             },
         )
     store = SkeletonStore.open(folder)
-    warnings = count_warnings(store, plan.splits) + size_warnings(store, store.layout)
+    warnings = count_warnings(store, plan.splits)
+    if kind in _ANY_UNITS:
+        warnings += size_warnings(store)
     if ignore is not None and not ignored and plan.items:
         warnings.append(f"no name in {Path(ignore).name} is that of a file")
     return summarize(

@@ -10,6 +10,7 @@ from typing import Any
 from stars_hub.skeletons.conversion import convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
+from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.skeletons.units import plausible_units
 
 _LOOKED_AT = 20
@@ -46,13 +47,13 @@ def _read(read: Callable[[Any], list[Sequence]], recorded: Recorded, payload: An
     return list(recorded.sequences(read(payload)))
 
 
-def size_warnings(sequences: Iterable[Sequence], layout: SkeletonLayout) -> list[str]:
+def size_warnings(store: SkeletonStore) -> list[str]:
     """Say where stored recordings are not the size of people in metres; the first few are looked at."""
     found: set[str] = set()
-    for sequence in islice(sequences, _LOOKED_AT):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if likely := plausible_units(sequence.joints, layout):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sequence in islice(store, _LOOKED_AT):
+            if likely := plausible_units(sequence.joints, store.layout):
                 found.add(likely)
-    return [f"persons are not of human size in metres; if they are in {unit}, prepare them again with "
-            f"--units {unit}" for unit in sorted(found)]  # fmt: skip
+    text = "persons are not of human size in metres; if they are in {0}, prepare them again with --units {0}"
+    return [text.format(unit) for unit in sorted(found)]
