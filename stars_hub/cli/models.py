@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
+from stars_hub.cli.encoding import encoding_options
 from stars_hub.cli.group import main
-
-_DTYPES = ["float32", "bfloat16", "float16"]
 
 
 @main.command()
@@ -16,14 +15,7 @@ _DTYPES = ["float32", "bfloat16", "float16"]
     "--model", required=True, help="A folder, a Hub id (owner/name, owner/name@revision) or a bundled name."
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help=".npz, .csv or .safetensors")
-@click.option("--layout", help="Joint layout of the recordings; the model's own if not given.")
-@click.option("--units", type=click.Choice(["m", "cm", "mm", "pixels"]), default="m", show_default=True)
-@click.option("--up-axis", help="Axis that points up (x, y, z, -x, -y, -z); that of the layout if not given.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--device", help="Such as cuda or cuda:1; the CPU if not given.")
-@click.option(
-    "--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the computation."
-)
+@encoding_options
 @click.option("--normalize", is_flag=True, help="Scale each feature to length 1.")
 @click.option("--num-frames", type=int, help="Frames that the model is to see, if not as trained.")
 def encode(source: str, model: str, output: Path, dtype: str, num_frames: int | None, **options: Any) -> None:
