@@ -39,11 +39,13 @@ class Tuning(NamedTuple):
         start: the run whose `last` it starts from.
         data: the stores that it is tuned on.
         changes: to the recipe.
+        recipe: its name.
     """
 
     start: str
     data: tuple[str, ...] = BALANCED
     changes: dict[str, Any] = {}  # noqa: RUF012
+    recipe: str = "small-data"
 
 
 # What takes many runs is asked of a smaller encoder that is trained for a shorter time.
@@ -70,7 +72,7 @@ TUNED = {
     "stars-unbalanced": Tuning(
         "mamp", TRAINING, OWN_SUBJECT | {"epochs": 12, "lr": 3e-3, "queue_size": 2048}
     ),
-    "stars-heads": Tuning("mamp", changes={"freeze_encoder": True, "epochs": 20} | ONE_VIEW),
+    "stars-heads": Tuning("mamp", recipe="small-data-heads"),
     "stars-3stage": Tuning("stars-heads"),
     "small-stars": Tuning("small-mamp", changes=SHORTER),
     "small-stars-seed-1": Tuning("small-mamp", changes=SHORTER | {"seed": 1}),
@@ -110,7 +112,7 @@ def train_encoder(work: Path, name: str, *, seed: int = 0) -> Path:
     if isinstance(run, Pretraining):
         return pretrain(pretrain_recipe("small-data", **settings)).last
     start = train_encoder(work, run.start, seed=seed)
-    return tune(tune_recipe("small-data", model=str(start), **settings)).last
+    return tune(tune_recipe(run.recipe, model=str(start), **settings)).last
 
 
 def untrained(work: Path, *, seed: int = 0) -> Path:

@@ -21,7 +21,6 @@ from benchmarks.open_data.finetuning import finetune_fields
 from benchmarks.open_data.stores import TEST
 from stars_hub import SkeletonStore
 from stars_hub.evaluation import evaluate
-from stars_hub.evaluation.description import describe
 from stars_hub.evaluation.report import write_report
 from stars_hub.files import whole_file
 
@@ -49,10 +48,7 @@ def main() -> None:
         with whole_file(RESULT) as temporary:
             temporary.write_text(json.dumps(found, indent=1, default=str) + "\n")
         if name == "linear":
-            features = describe(stars, asked)
-            write_report(
-                work / "report.html", result, features=features, labels=asked.labels, recordings=asked
-            )
+            write_report(work / "report.html", result, recordings=asked)
 
 
 def protocols(work: Path, stars: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
