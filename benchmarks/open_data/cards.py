@@ -86,16 +86,17 @@ USE = {
     ),
 }
 
-LIMITS = """\
-- It is small, and saw few people doing few things, one at a time, before a depth camera: {recordings}. It saw
-  no interaction of two people. Recordings with other joints are converted; skeletons estimated from video may
-  give poor features. Measure on data of your own first.
-- Where recordings start and end alike and people stand alike, the joints themselves can be better neighbours:
-  see "no encoder" among the results.
-- Its figures are not those of the papers, whose encoder is larger and learned from tens of thousands of
-  recordings.
-- It is not made to identify people, nor for medical or safety decisions. That much of its data shows
-  rehabilitation does not make it a judge of how well an exercise was done."""
+LIMITS = (
+    "- It is small, and saw few people doing few things, one at a time, before a depth camera: "
+    "{recordings}. It saw no interaction of two people. Recordings with other joints are converted; "
+    "skeletons estimated from video may give poor features. Measure on data of your own first.\n"
+    "- Where recordings start and end alike and people stand alike, the joints themselves can be better "
+    'neighbours: see "no encoder" among the results.\n'
+    "- Its figures are not those of the papers, whose encoder is larger and learned from tens of "
+    "thousands of recordings.\n"
+    "- It is not made to identify people, nor for medical or safety decisions. That much of its data "
+    "shows rehabilitation does not make it a judge of how well an exercise was done."
+)
 
 NTU = """\
 This project publishes no weights trained on NTU RGB+D. They come by converting the files that the papers'

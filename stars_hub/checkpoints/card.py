@@ -115,12 +115,11 @@ class ModelCard:
     def _loading(self) -> str:
         joints = self.config.get("num_joints", "V")
         width = self.config.get("embed_dim", "D")
-        return (
-            "```python\n"
-            "from stars_hub import STARSEncoder\n"
-            f'encoder = STARSEncoder.from_pretrained("{self.name}")\n'
-            f"features = encoder.encode(sequences)  # arrays (T, {joints}, 3) in metres -> (N, {width})\n"
-            "```"
+        return _python(
+            "from stars_hub import STARSEncoder",
+            "",
+            f'encoder = STARSEncoder.from_pretrained("{self.name}")',
+            f"features = encoder.encode(sequences)  # arrays (T, {joints}, 3) in metres -> (N, {width})",
         )
 
     def _license_text(self) -> str:
@@ -147,12 +146,11 @@ def classifier_card(
         what: one sentence about how its classes were learned.
         label_names: the classes.
     """
-    loading = (
-        "```python\n"
-        f"from stars_hub import {class_name}\n"
-        f'classifier = {class_name}.from_pretrained("{name}")\n'
-        f"labels = classifier.predict(sequences)  # arrays (T, {config['num_joints']}, 3), metres\n"
-        "```"
+    loading = _python(
+        f"from stars_hub import {class_name}",
+        "",
+        f'classifier = {class_name}.from_pretrained("{name}")',
+        f"labels = classifier.predict(sequences)  # arrays (T, {config['num_joints']}, 3), metres",
     )
     use = "Naming what is done in 3D skeleton recordings, among the classes below and no others."
     classes = "\n".join(f"{number}. {label}" for number, label in enumerate(label_names))
@@ -163,6 +161,10 @@ def classifier_card(
         tags=("classification",),
         sections={"How to load": loading, "Intended use": use, "Classes": classes},
     )
+
+
+def _python(*lines: str) -> str:
+    return "\n".join(["```python", *lines, "```"])
 
 
 def _slug(text: str) -> str:

@@ -1,7 +1,6 @@
 """The command evaluate: the protocols of the papers."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +67,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled recordings by a PROTOCOL of the papers, and print the table."""
     from stars_hub.evaluation.protocols import evaluate
+    from stars_hub.training.processes import is_first
 
     for path in (output, report):
         if path is not None and not path.parent.is_dir():
@@ -77,7 +77,7 @@ def evaluate(
         raise click.UsageError(f"{', '.join(sorted(twice))}: given by --set and otherwise")
     settings = given | further
     result = evaluate(protocol, model, data, **settings)
-    if int(os.environ.get("RANK", 0)):
+    if not is_first():
         return  # of several processes that torchrun started, the first tells and writes
     click.echo(result.table())
     if output is not None:
