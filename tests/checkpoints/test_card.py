@@ -1,5 +1,7 @@
 """Model cards: the Hub's own parser reads back what was said."""
 
+import ast
+
 import pytest
 from huggingface_hub import ModelCard as HubCard
 
@@ -54,10 +56,9 @@ def test_a_spread_stands_beside_its_value() -> None:
     assert HubCard(text).data.eval_results[0].metric_value == 61.5
 
 
-def test_loading_takes_three_lines_that_compile() -> None:
+def test_loading_takes_three_statements() -> None:
     code = card(config={"num_joints": 25, "embed_dim": 256}).render().split("```")[1].removeprefix("python\n")
-    assert len(code.strip().splitlines()) == 3
-    compile(code, "card", "exec")
+    assert len(ast.parse(code).body) == 3
     assert 'from_pretrained("owner/stars-ntu60")' in code
     assert "(T, 25, 3)" in code
     assert "(N, 256)" in code
