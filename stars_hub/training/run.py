@@ -84,10 +84,10 @@ class RunFolder:
         if file := next((path for path in (self.folder, *self.folder.parents) if path.is_file()), None):
             raise ConfigError(f"output {self.folder} cannot be a run's folder: {file} is a file")
         path = self.folder / "config.json"
-        if not path.exists():
-            if self.folder.is_dir() and any(
-                not entry.name.startswith(".") for entry in self.folder.iterdir()
-            ):
+        # One look: between two, the process that writes may put the file there.
+        names = {entry.name for entry in self.folder.iterdir()} if self.folder.is_dir() else set()
+        if path.name not in names:
+            if any(not name.startswith(".") for name in names):
                 raise ConfigError(f"{self.folder} is not empty and holds no run: give another folder")
             return
         if not self.state.exists():  # it never came to its first checkpoint

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from stars_hub import STARSEncoder
 from stars_hub.errors import CheckpointError, ConfigError, MissingExtraError, NotFiniteError
 from stars_hub.objectives import MAMP, NNCLR, Classification
+from stars_hub.training.run import RunFolder
 from stars_hub.training.session import Session
 from tests.training.helpers import assert_same, run, tensors_of
 
@@ -177,6 +178,22 @@ def test_folder_of_something_else_is_refused(config: Make, tmp_path: Path) -> No
     (tmp_path / "run" / "thesis.tex").write_text("")
     with pytest.raises(ConfigError, match="holds no run"):
         run(config())
+
+
+def test_a_reader_looks_while_the_writer_makes_the_run(
+    config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer's file comes at the worst moment: when the reader lists the folder."""
+    (tmp_path / "run").mkdir()
+    listing = Path.iterdir
+
+    def listing_after_the_writer(folder: Path) -> Iterator[Path]:
+        (tmp_path / "run" / "config.json").write_text("{}")
+        return listing(folder)
+
+    monkeypatch.setattr(Path, "iterdir", listing_after_the_writer)
+    with RunFolder(config(), data="", writes=False) as found:
+        assert not found.state.exists()
 
 
 def test_file_in_the_folders_place_is_refused(config: Make, tmp_path: Path) -> None:
