@@ -213,6 +213,13 @@ def test_info_shows_configuration_parameters_tensors_and_card(model: Path) -> No
         assert expected in output
 
 
+def test_info_counts_blocks(tmp_path: Path) -> None:
+    encoder = STARSEncoder(EncoderConfig(num_frames=8, embed_dim=4, depth=11, num_heads=2))
+    output = run("info", encoder.save_pretrained(tmp_path)).output
+    places = [output.index(f"blocks.{block}.norm1.weight") for block in range(11)]
+    assert places == sorted(places)
+
+
 def test_the_package_is_a_command_too() -> None:
     done = subprocess.run([sys.executable, "-m", "stars_hub", "--version"], capture_output=True, text=True)
     assert done.stdout == f"stars-hub, version {__version__}\n"

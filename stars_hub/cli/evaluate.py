@@ -9,6 +9,21 @@ import click
 from stars_hub.cli.group import main
 
 _PROTOCOLS = ["knn", "linear", "finetune", "semi", "transfer", "few_shot", "clustering", "ensemble"]
+_EPILOG = """
+\b
+PROTOCOL is one of
+  knn         the class of the nearest training recordings
+  linear      a linear layer on the features
+  finetune    the whole encoder, trained with labels
+  semi        finetune with a part of the labels, several times
+  transfer    finetune, an encoder of other recordings being meant
+  few_shot    k-NN and episodes of few examples, of classes given by --class or --split
+  clustering  silhouette, NMI and linear separability of the test recordings
+  ensemble    linear on joints, bones and motion, scores added up
+
+Which recordings are the test, one of --test, --split and --subject says. A protocol refuses options that are
+not its own and lists those that are; --set gives any of them, such as --set shrinkage=0.1.
+"""
 _STREAMS = ["joint", "bone", "motion", "bone_motion"]
 _SPACES = ["pooled", "z", "standardised", "whitened"]
 
@@ -30,7 +45,7 @@ def _settings(context: click.Context, option: click.Parameter, given: tuple[str,
     return found
 
 
-@main.command()
+@main.command(epilog=_EPILOG)
 @click.argument("protocol", type=click.Choice(_PROTOCOLS))
 @click.option(
     "--model", required=True, help="A folder, a Hub id, a bundled name; raw: the joints themselves."

@@ -8,6 +8,9 @@ import click
 from stars_hub.cli.group import main
 
 
+_FROM_RECIPE = "What is not given is as in the recipe: --dry-run shows all of it, without training."
+
+
 def _train(stage: str, recipe: str, dry_run: bool, options: dict[str, Any]) -> None:
     """Run a stage, or say what it would do."""
     from stars_hub import recipes, training
@@ -58,7 +61,7 @@ _RECIPE = click.option(
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and how long it takes.")
 
 
-@main.command(cls=_TrainingCommand)
+@main.command(cls=_TrainingCommand, epilog=_FROM_RECIPE)
 @_RECIPE
 @_DRY_RUN
 def pretrain(recipe: str, dry_run: bool, **options: Any) -> None:
@@ -66,7 +69,7 @@ def pretrain(recipe: str, dry_run: bool, **options: Any) -> None:
     _train("pretrain", recipe, dry_run, options)
 
 
-@main.command(cls=_TrainingCommand)
+@main.command(cls=_TrainingCommand, epilog=_FROM_RECIPE)
 @_RECIPE
 @_DRY_RUN
 def tune(recipe: str, dry_run: bool, **options: Any) -> None:
@@ -74,7 +77,7 @@ def tune(recipe: str, dry_run: bool, **options: Any) -> None:
     _train("tune", recipe, dry_run, options)
 
 
-@main.command(cls=_TrainingCommand)
+@main.command(cls=_TrainingCommand, epilog=_FROM_RECIPE)
 @click.option(
     "--recipe",
     default="small-data",

@@ -37,6 +37,14 @@ def _titled(title: str, text: str) -> str:
 
 
 def _table(tensors: Mapping[str, Tensor]) -> str:
-    rows = [(name, str(tuple(tensor.shape)), str(tensor.dtype)) for name, tensor in tensors.items()]
+    rows = [
+        (name, str(tuple(tensors[name].shape)), str(tensors[name].dtype))
+        for name in sorted(tensors, key=_as_counted)
+    ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {dtype}" for name, shape, dtype in rows)
+
+
+def _as_counted(name: str) -> list[tuple[int, str]]:
+    """So that block 10 comes after block 9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split(".")]

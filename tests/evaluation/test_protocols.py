@@ -154,6 +154,8 @@ def test_command_line(actions: SkeletonStore, stars_model: Path, tmp_path: Path)
 def test_the_command_line_knows_every_protocol() -> None:
     (argument, *_) = main.commands["evaluate"].params
     assert set(argument.type.choices) == set(PROTOCOLS)
+    told = CliRunner().invoke(main, ["evaluate", "--help"]).output.split("PROTOCOL is one of")[1].splitlines()
+    assert [line.split()[0] for line in told[1 : len(PROTOCOLS) + 1]] == list(argument.type.choices)
 
 
 def test_command_line_writes_a_report(actions: SkeletonStore, stars_model: Path, tmp_path: Path) -> None:
