@@ -7,7 +7,6 @@ import click
 
 from stars_hub.cli.group import main
 
-
 _FROM_RECIPE = "What is not given is as in the recipe: --dry-run shows all of it, without training."
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stars_hub.errors import ConfigError, LayoutError
+from stars_hub.errors import ConfigError, LayoutError, StoreError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.store import SkeletonStore
@@ -123,7 +123,12 @@ def _open(folders: tuple[str, ...]) -> SkeletonStore:
 
 def _chosen(store: SkeletonStore, config: TrainConfig) -> SkeletonStore:
     if config.split is not None:
-        store = store.split(config.split)[0]
+        try:
+            store = store.split(config.split)[0]
+        except StoreError as error:
+            raise StoreError(
+                f"{error}. Recipes named after a dataset ask for a split of it; small-data asks for none"
+            ) from error
     if config.subjects:
         store = store.select(_are_of(store, config.subjects, "subjects"))
     if not len(store):

@@ -268,7 +268,7 @@ def test_split_by_subject_name_fraction_and_declared_rule(store: SkeletonStore, 
         for seed in range(3)
     )
     declared = store.copy(tmp_path / "copy")
-    with pytest.raises(StoreError, match=r"no split 'xsub' \(declared: none\): pass subjects="):
+    with pytest.raises(StoreError, match=r"no split 'xsub' \(declared: none\): name subjects instead"):
         declared.split("xsub")
     with pytest.raises(StoreError, match="expected one of rule, subjects, names, fraction, got 2"):
         store.split("xsub", fraction=0.5)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from stars_hub.errors import ConfigError, LayoutError
+from stars_hub.errors import ConfigError, LayoutError, StoreError
 from stars_hub.neighbours import knn_predict
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
@@ -87,6 +87,13 @@ def test_monitored_subjects_can_be_named_and_held_out(split_store: SkeletonStore
 def test_training_can_be_restricted_to_subjects(split_store: SkeletonStore, tmp_path: Path) -> None:
     data = open_data(pretrain_config(tmp_path, subjects=(4, 6)))
     assert set(data.train.subjects.tolist()) == {4, 6}
+
+
+def test_a_store_without_the_recipes_split_is_told_what_to_do(
+    split_store: SkeletonStore, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match=r"no split 'xview' .* small-data asks for none"):
+        open_data(pretrain_config(tmp_path, split="xview"))
 
 
 def test_other_data_can_be_monitored(split_store: SkeletonStore, prepared: Path, tmp_path: Path) -> None:

@@ -274,8 +274,8 @@ class SkeletonStore(StoreArrays):
         if rule is None or rule not in self._source.splits:
             declared = ", ".join(self._source.splits) or "none"
             raise StoreError(
-                f"this store declares no split {rule!r} (declared: {declared}): name subjects instead, choose "
-                "a recipe that asks for no split, such as small-data, or declare it when the store is made: "
+                f"this store declares no split {rule!r} (declared: {declared}): name subjects instead, "
+                "or declare it when the store is made: "
                 "create(…, splits={'xsub': SplitRule('subject', train=(1, 3))})"
             )
         return SplitRule.from_json(self._source.splits[rule])
