@@ -246,3 +246,19 @@ def test_persons_of_impossible_size_are_told_when_stored(tmp_path: Path) -> None
 def test_datasets_decide_on_units_themselves(golden_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ntu60 is in metres"):
         prepare("ntu60", golden_dir / "ntu_raw", tmp_path / "out", units="mm")
+
+
+def test_joints_in_an_image_are_stored_flat_and_upright(tmp_path: Path) -> None:
+    """A camera's x grows to its left, an image's to the right. Distances tell, as the origin is a corner."""
+    walk = synthetic_motion("walking", num_frames=20)[:, 0]
+    raw = save_walk(tmp_path / "raw", np.stack([320 - 200 * walk[..., 0], 240 - 200 * walk[..., 1]], axis=-1))
+    with pytest.raises(StoreError, match="prepare --units pixels"):
+        prepare("folder", raw, tmp_path / "out")
+    with pytest.warns(UserWarning, match="z is set to 0"):
+        prepare("folder", raw, tmp_path / "flat", units="pixels", workers=1)
+    stored = SkeletonStore.open(tmp_path / "flat")[0].joints[:, 0]
+    assert not stored[..., 2].any()
+    moves, expected = (np.diff(joints[..., :2], axis=1) for joints in (stored, walk))
+    scale = (moves * expected).sum() / (expected**2).sum()
+    assert scale > 0
+    np.testing.assert_allclose(moves, scale * expected, atol=1e-4)

@@ -29,9 +29,11 @@ def check_joints(joints: Any, name: str, layout: SkeletonLayout) -> np.ndarray:
     if array.ndim == 3:
         array = array[:, None]
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[2:] != (layout.num_joints, 3):
+        flat = "; 2D joints get their z by convert_layout, or by prepare --units pixels"
         raise StoreError(
             f"sequence {name!r}: expected (T, {layout.num_joints}, 3) or (T, M, {layout.num_joints}, 3) "
             f"for the layout {layout.name!r}, got {np.shape(joints)} {array.dtype}"
+            + (flat if array.shape[-1:] == (2,) else "")
         )
     if not array.shape[0] or not array.shape[1]:
         raise StoreError(f"sequence {name!r} is empty: its joints have the shape {np.shape(joints)}")
