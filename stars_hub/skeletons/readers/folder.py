@@ -4,8 +4,8 @@
 subfolders), and where known `label` (number or name), `subject` and further columns.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,43 +35,71 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     )
 
 
+@dataclass(frozen=True)
+class KnownFile:
+    """A file of a folder; travels to other processes.
+
+    Attributes:
+        path: of the file.
+        name: its path within the folder, without suffix.
+        label: as labels.csv says; None: unknown, as for the others.
+        subject: of the recorded person.
+        columns: what else labels.csv knows.
+    """
+
+    path: Path
+    name: str
+    label: int | str | None = None
+    subject: int | str | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def sequences(self, found: Iterable[Sequence]) -> Iterator[Sequence]:
+        """What was read from the file, named within the folder, with what is known of it."""
+        for sequence in found:
+            inner = sequence.name.removeprefix(self.path.stem)
+            yield replace(
+                sequence,
+                name=f"{self.name}{inner}" if inner[:1] in ("", "/") else f"{self.name}/{sequence.name}",
+                label=sequence.label if self.label is None else self.label,
+                subject=sequence.subject if self.subject is None else self.subject,
+                columns={**sequence.columns, **self.columns},
+            )
+
+
+def list_folder(folder: Path, suffixes: tuple[str, ...]) -> list[KnownFile]:
+    """The recordings of a folder and its subfolders, sorted by path, none of them read.
+
+    Raises:
+        SkeletonFileError: no recordings, two whose names differ by the suffix only, or a row of labels.csv
+            without its file.
+    """
+    paths = find_files(folder, suffixes)
+    if not paths:
+        raise SkeletonFileError(f"no recordings in this folder; they are {', '.join(suffixes)} files", folder)
+    files: dict[str, Path] = {}
+    for path in paths:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if (other := files.setdefault(name, path)) != path:
+            raise SkeletonFileError(f"{other.name} stands beside it: both would be called {name}", path)
+    known = _read_labels(folder / LABELS_NAME, files)
+    return [_known_file(path, name, known.get(name, {})) for name, path in files.items()]
+
+
 def iter_folder(
     folder: Path, suffixes: tuple[str, ...], read: Callable[[Path], Iterator[Sequence]]
 ) -> Iterator[Sequence]:
     """Read a folder, file by file.
 
     Raises:
-        SkeletonFileError: no recordings, two whose names differ by the suffix only, a row of labels.csv
-            without its file, or a file that cannot be read.
+        SkeletonFileError: as for `list_folder`, or a file that cannot be read.
     """
-    paths = find_files(folder, suffixes)
-    if not paths:
-        raise SkeletonFileError(f"no recordings in this folder; they are {', '.join(suffixes)} files", folder)
-    names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-    files: dict[str, Path] = {}
-    for name, path in zip(names, paths, strict=True):
-        if (other := files.setdefault(name, path)) != path:
-            raise SkeletonFileError(f"{other.name} stands beside it: both would be called {name}", path)
-    known = _read_labels(folder / LABELS_NAME, files)
-    for name, path in zip(names, paths, strict=True):
-        for sequence in read(path):
-            inner = sequence.name.removeprefix(f"{path.stem}")
-            sequence = replace(
-                sequence, name=f"{name}{inner}" if inner[:1] in ("", "/") else f"{name}/{sequence.name}"
-            )
-            yield _labelled(sequence, known.get(name, {}))
+    for file in list_folder(folder, suffixes):
+        yield from file.sequences(read(file.path))
 
 
-def _labelled(sequence: Sequence, known: dict[str, Any]) -> Sequence:
-    if not known:
-        return sequence
+def _known_file(path: Path, name: str, known: dict[str, Any]) -> KnownFile:
     columns = {key: value for key, value in known.items() if key not in ("label", "subject")}
-    return replace(
-        sequence,
-        label=known.get("label", sequence.label),
-        subject=known.get("subject", sequence.subject),
-        columns={**sequence.columns, **columns},
-    )
+    return KnownFile(path, name, known.get("label"), known.get("subject"), columns)
 
 
 def _read_labels(path: Path, files: dict[str, Path]) -> dict[str, dict[str, Any]]:
