@@ -6,7 +6,7 @@ import numpy as np
 
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.layouts import SkeletonLayout
-from stars_hub.skeletons.sequence import MAX_PERSONS
+from stars_hub.skeletons.sequence import LARGEST_COORDINATE, MAX_PERSONS
 
 
 def check_joints(joints: Any, name: str, layout: SkeletonLayout) -> np.ndarray:
@@ -19,7 +19,7 @@ def check_joints(joints: Any, name: str, layout: SkeletonLayout) -> np.ndarray:
         layout: gives V.
 
     Raises:
-        StoreError: another shape, no frame, too many persons, infinite values.
+        StoreError: another shape, no frame, too many persons, infinite or absurd values.
     """
     try:
         array = np.asarray(joints)
@@ -44,8 +44,11 @@ def check_joints(joints: Any, name: str, layout: SkeletonLayout) -> np.ndarray:
         )
     with np.errstate(over="ignore"):
         array = array.astype(np.float32, copy=False)
-    if np.isinf(array).any():
-        raise StoreError(f"sequence {name!r} holds infinite coordinates: an unknown joint is NaN")
+    if (np.abs(array) > LARGEST_COORDINATE).any():
+        raise StoreError(
+            f"sequence {name!r} holds coordinates that are infinite or beyond {LARGEST_COORDINATE:g}: "
+            "an unknown joint is NaN"
+        )
     return array
 
 
