@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch._dynamo.utils import counters
 
 from tests.training.helpers import assert_close, run, tensors_of
@@ -20,6 +21,7 @@ def losses(config: Any) -> list[float]:
 @pytest.mark.slow
 def test_compiled_blocks_train_the_same(config: Make, tmp_path: Path) -> None:
     plain = tensors_of(run(config(precision="float64")))
+    torch.compiler.reset()
     counters.clear()
     compiled = run(config(precision="float64", compile=True, output=str(tmp_path / "compiled")))
     assert counters["frames"]["ok"]
