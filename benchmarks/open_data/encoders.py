@@ -26,10 +26,12 @@ class Pretraining(NamedTuple):
     Attributes:
         data: the stores that it is trained on.
         changes: to the recipe.
+        start: the run whose `last` it goes on from; None: a new encoder.
     """
 
     data: tuple[str, ...] = TRAINING
     changes: dict[str, Any] = {}  # noqa: RUF012
+    start: str | None = None
 
 
 class Tuning(NamedTuple):
@@ -56,6 +58,10 @@ SMALLER: dict[str, Any] = {
     "warmup_epochs": 2.0,
 }
 SHORTER = {"epochs": 8}
+# Whether the first stage had converged: as long again by half, from half the learning rate.
+LONGER: dict[str, Any] = {
+    "encoder": None, "epochs": 60, "warmup_epochs": 2.0, "lr": 5e-4, "min_lr": 2e-5, "seed": 1
+}  # fmt: skip
 OWN_SUBJECT: dict[str, Any] = {"other_subjects": False, "topk": 0}
 ONE_VIEW: dict[str, Any] = {
     "two_views": False, "crop": (1.0, 1.0), "rotation": 0.0, "mirror": 0.0, "stretch": 0.0
@@ -64,6 +70,7 @@ PAPER: dict[str, Any] = ONE_VIEW | OWN_SUBJECT | {"lr": 1e-3, "layer_decay": 0.4
 
 PRETRAINED = {
     "mamp": Pretraining(),
+    "mamp-longer": Pretraining(changes=LONGER, start="mamp"),
     "small-mamp": Pretraining(changes=SMALLER),
     "small-mamp-without-utd": Pretraining(WITHOUT_UTD, SMALLER),
 }
@@ -114,10 +121,11 @@ def train_encoder(work: Path, name: str, *, seed: int = 0) -> Path:
         **COMMON,
         **run.changes,
     }
+    if run.start:
+        settings["model"] = str(train_encoder(work, run.start, seed=seed))
     if isinstance(run, Pretraining):
         return pretrain(pretrain_recipe("small-data", **settings)).last
-    start = train_encoder(work, run.start, seed=seed)
-    return tune(tune_recipe(run.recipe, model=str(start), **settings)).last
+    return tune(tune_recipe(run.recipe, **settings)).last
 
 
 def untrained(work: Path, *, seed: int = 0) -> Path:
