@@ -74,7 +74,8 @@ def open_split(
         test: the test recordings, from a store of their own; labels are matched by name.
         split: the name of a split that the store declares.
         subjects: their recordings are the test, those of all other known subjects the training.
-        classes: only recordings of these labels, by number or name; all if there are none.
+        classes: only recordings of these labels, by number or name; all if there are none. Text that is the
+            name of a label is that name, other text of digits a number.
 
     Raises:
         ConfigError: not exactly one way was given, or a part has no labelled recording.
@@ -108,7 +109,8 @@ def labelled(train: SkeletonStore, test: SkeletonStore, *, classes: Iterable[Any
     Raises:
         ConfigError: a part has no labelled recording.
     """
-    wanted = [int(label) if str(label).isdecimal() else label for label in classes]
+    names = train.label_names
+    wanted = [_name_or_number(label, names or []) for label in classes]
     chosen = []
     for role, part in (("training", train), ("test", test)):
         part = part.select(part.labels >= 0)
@@ -116,7 +118,6 @@ def labelled(train: SkeletonStore, test: SkeletonStore, *, classes: Iterable[Any
         if not len(chosen[-1]):
             raise ConfigError(f"there is no labelled recording in the {role} part")
     present = np.unique(np.concatenate([part.labels for part in chosen]))
-    names = train.label_names
     shown = [str(label) if names is None else names[label] for label in present]
     return LabelledSplit(chosen[0], chosen[1], present, shown)
 
@@ -124,6 +125,11 @@ def labelled(train: SkeletonStore, test: SkeletonStore, *, classes: Iterable[Any
 def open_store(data: Recordings) -> SkeletonStore:
     """Open a folder; leave a store as it is."""
     return data if isinstance(data, SkeletonStore) else SkeletonStore.open(data)
+
+
+def _name_or_number(label: Any, names: list[str]) -> Any:
+    """Names may be numbers themselves, such as those of exercises: then they say which label is meant."""
+    return int(label) if str(label).isdecimal() and label not in names else label
 
 
 def _numbered_alike(train: SkeletonStore, test: SkeletonStore) -> tuple[SkeletonStore, SkeletonStore]:

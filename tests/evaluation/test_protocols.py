@@ -9,11 +9,13 @@ from click.testing import CliRunner
 from sklearn.neighbors import KNeighborsClassifier
 
 from stars_hub.cli import main
-from stars_hub.errors import ConfigError
+from stars_hub.errors import ConfigError, StoreError
 from stars_hub.evaluation import PROTOCOLS, Evaluation, evaluate, report_results
 from stars_hub.evaluation.description import describe
+from stars_hub.evaluation.inputs import open_split
 from stars_hub.skeletons import SkeletonStore
 from tests.evaluation.conftest import ACTIONS
+from tests.motions import drifting
 
 TINY: dict[str, Any] = {
     "epochs": 2, "warmup_epochs": 0, "hidden_dim": 8, "batch_size": 6, "head_drop_rate": 0.0,
@@ -83,6 +85,24 @@ def test_protocols(
         found = 100 * (again.scores.argmax(1) == again.truth).mean()
         assert found == pytest.approx(result.metrics["run 1" if protocol == "semi" else "accuracy"])
         assert len(result.curves["loss"]) == 2
+
+
+def test_a_class_is_named_before_it_is_numbered(tmp_path: Path) -> None:
+    def chosen(classes: list[Any], names: list[str] | None) -> list[int]:
+        folder = tmp_path / "-".join(names or ["plain"])
+        sequences = [drifting(8, 1, n) for n in range(6)]
+        made = {"labels": [0, 1, 2] * 2, "subjects": [0] * 3 + [1] * 3, "label_names": names}
+        if not folder.exists():
+            SkeletonStore.create(folder, sequences, layout="ntu25", **made)
+        return open_split(folder, subjects=[1], classes=classes).test.labels.tolist()
+
+    exercises = ["1", "2", "3"]
+    assert chosen(["1"], exercises) == [0]
+    assert chosen(["3", 1], exercises) == [1, 2]
+    assert chosen(["0"], exercises) == [0]  # no name, so a number
+    assert chosen(["1"], ["sit", "rise", "walk"]) == chosen(["1"], None) == [1]
+    with pytest.raises(StoreError, match="no label 'run'"):
+        chosen(["run"], exercises)
 
 
 def test_semi_supervised_runs_are_those_of_finetuning_on_their_part(
