@@ -7,6 +7,7 @@ import numpy as np
 
 from stars_hub.classifiers.labels import as_list
 from stars_hub.errors import ConfigError
+from stars_hub.training.held_out import draw_subjects, lost_classes
 from stars_hub.transforms.keyed import keyed_order
 
 Validation: TypeAlias = float | Iterable[Any] | None
@@ -46,7 +47,8 @@ def validation_mask(
     if not fraction:
         return np.zeros(len(label_ids), dtype=bool)
     if subjects is not None and len(set(subjects)) >= _FEWEST_SUBJECTS:
-        chosen = _whole_subjects(label_ids, np.array(subjects), fraction, seed)
+        known, who = sorted(set(subjects)), np.array(subjects)
+        chosen = draw_subjects(label_ids, who, known, fraction, seed=seed, purpose=_PURPOSE)
         if chosen.any():
             return chosen
     return _part_of_each_class(label_ids, fraction, seed)
@@ -56,21 +58,10 @@ def _these_subjects(label_ids: np.ndarray, subjects: list[str] | None, chosen: s
     if unknown := chosen - set(subjects or ()):
         raise ConfigError(f"validation names subjects of whom there is no recording: {sorted(unknown)}")
     mask = np.isin(np.array(subjects or [""] * len(label_ids)), sorted(chosen))
-    if not _all_classes_left(label_ids, mask):
+    if lost_classes(label_ids, label_ids[~mask]):
         raise ConfigError(
             "validation names all subjects that show some class: none of it is left to train on"
         )
-    return mask
-
-
-def _whole_subjects(label_ids: np.ndarray, subjects: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Subjects in a random order, as many as the part asks for, but none who alone shows a class."""
-    known = sorted(set(subjects.tolist()))
-    left, mask = max(1, round(fraction * len(known))), np.zeros(len(subjects), dtype=bool)
-    for place in keyed_order(seed, 0, len(known), purpose=_PURPOSE):
-        with_this = mask | (subjects == known[place])
-        if left and _all_classes_left(label_ids, with_this):
-            mask, left = with_this, left - 1
     return mask
 
 
@@ -81,7 +72,3 @@ def _part_of_each_class(label_ids: np.ndarray, fraction: float, seed: int) -> np
         members = order[label_ids[order] == label]
         mask[members[: int(fraction * len(members))]] = True
     return mask
-
-
-def _all_classes_left(label_ids: np.ndarray, mask: np.ndarray) -> bool:
-    return set(label_ids[~mask].tolist()) == set(label_ids.tolist())

@@ -202,8 +202,8 @@ class FinetuneConfig(TrainConfig):
     """Training for classification, with labels; the defaults are the paper's.
 
     The recordings of some subjects are kept out of training, to choose the epoch whose model is `best`
-    (`monitor_subjects`, or the part `monitor_fraction` of all subjects; all of `monitor_data`, if given);
-    with `monitor_every=0` all are trained on, as in the paper.
+    (`monitor_subjects`, or the part `monitor_fraction` of all subjects, but nobody who alone shows a class;
+    all of `monitor_data`, if given); with `monitor_every=0` all are trained on, as in the paper.
 
     Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
     """

@@ -9,8 +9,11 @@ from stars_hub.model.config import EncoderConfig
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.config import FinetuneConfig, TrainConfig
+from stars_hub.training.held_out import draw_subjects, lost_classes
 from stars_hub.training.subset import stratified_subset
 from stars_hub.transforms.keyed import keyed_order
+
+_PURPOSE = 3  # of the random order of subjects; other purposes draw others
 
 
 class TrainData(NamedTuple):
@@ -71,12 +74,14 @@ def open_data(config: TrainConfig) -> TrainData:
 def open_labelled_data(config: FinetuneConfig) -> TrainData:
     """Open a run's stores for classification: what is trained on, and the recordings for validation.
 
-    Recordings without a label are left out. Validation is on subjects set apart; where fewer than two are
-    known, on a random part of each class. Of `config.fraction`, the part is drawn after that.
+    Recordings without a label are left out. Validation is on subjects set apart, never on one who alone shows
+    a class; where fewer than two are known, or each shows a class alone, on a random part of each class. Of
+    `config.fraction`, the part is drawn after that.
 
     Raises:
         ConfigError: no data was named, nobody is known of the subjects that were, no recording has a label,
-            or there is nothing to validate on where that was asked for.
+            there is nothing to validate on where that was asked for, or what was named to validate on leaves
+            nothing of a class to train on.
         LayoutError: the validation stores are of another layout.
         StoreError: a store cannot be opened or does not know the split.
     """
@@ -165,7 +170,7 @@ def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | 
         asked = _are_of(store, config.monitor_subjects, "monitor_subjects")
     else:
         count = max(1, round(config.monitor_fraction * len(known)))
-        chosen = [known[place] for place in keyed_order(config.seed, 0, len(known), purpose=3)[:count]]
+        chosen = [known[place] for place in keyed_order(config.seed, 0, len(known), purpose=_PURPOSE)[:count]]
         asked = np.isin(subjects, chosen)
     others = np.isin(subjects, known) & ~asked
     return (store.select(others), store.select(asked)) if others.any() else (None, None)
@@ -180,27 +185,35 @@ def _labelled(store: SkeletonStore, folders: tuple[str, ...]) -> SkeletonStore:
 
 def _set_apart(store: SkeletonStore, config: FinetuneConfig) -> tuple[SkeletonStore, SkeletonStore | None]:
     """What is trained on, and what is not because it validates."""
-    if config.monitor_data:
-        validation: SkeletonStore | None = _other_store(store, config)
-    else:
-        validation = _divide(store, config)[1]
-        if validation is None and not config.monitor_subjects:
-            return _set_part_apart(store, config)
+    if not (config.monitor_data or config.monitor_subjects):
+        return _draw_apart(store, config)
+    validation = _other_store(store, config) if config.monitor_data else _divide(store, config)[1]
     if validation is None:
         return store, None
-    return _without(store, validation, config), validation
+    train = _without(store, validation, config)
+    if lost := lost_classes(store.labels, train.labels):
+        names = class_names(store)
+        shown = ", ".join(names[label] for label in lost)
+        field = "monitor_subjects names" if config.monitor_subjects else "monitor_data holds"
+        raise ConfigError(f"{field} all that shows {shown}: none of it is left to train on")
+    return train, validation
 
 
-def _set_part_apart(
-    store: SkeletonStore, config: FinetuneConfig
-) -> tuple[SkeletonStore, SkeletonStore | None]:
-    """A random part of each class validates, but never all of a class."""
+def _draw_apart(store: SkeletonStore, config: FinetuneConfig) -> tuple[SkeletonStore, SkeletonStore | None]:
+    """Subjects drawn by the seed validate, or else a random part of each class, but never all of a class."""
+    known, subjects = store.known_subjects, store.subjects.astype(str)
+    if len(known) > 1:
+        drawn = draw_subjects(
+            store.labels, subjects, known, config.monitor_fraction, seed=config.seed, purpose=_PURPOSE
+        )
+        if drawn.any():
+            return store.select(~drawn), store.select(drawn)
     firsts = np.unique(store.labels, return_index=True)[1]
     others = np.setdiff1d(np.arange(len(store)), firsts)
     if not len(others):
         return store, None
-    drawn = others[stratified_subset(store.labels[others], config.monitor_fraction, seed=config.seed)]
-    validates = np.isin(np.arange(len(store)), drawn)
+    part = others[stratified_subset(store.labels[others], config.monitor_fraction, seed=config.seed)]
+    validates = np.isin(np.arange(len(store)), part)
     return store.select(~validates), store.select(validates)
 
 

@@ -191,7 +191,7 @@ def test_only_the_recordings_that_validate_are_kept_out_of_training(tmp_path: Pa
     store = labelled_store(tmp_path / "store", [0, 1, 0, 1, 0, 1], **unknown)
     assert kept_out(store, labelled_store(tmp_path / "other", [1, 0, 1, 0, 1], **unknown)) == 0
     text = labelled_store(tmp_path / "text", [0, 1, 0], subjects=["", "a", "b"])
-    assert kept_out(labelled_store(tmp_path / "texts", [1, 0, 1], subjects=["", "a", "c"]), text) == 1
+    assert kept_out(labelled_store(tmp_path / "texts", [1, 0, 0], subjects=["", "a", "c"]), text) == 1
 
     known = labelled_store(tmp_path / "known", [0, 1, 0, 1, 0, 1])
     SkeletonStore.open(known).select(subject=1).copy(tmp_path / "part", dtype="float16")
@@ -229,6 +229,37 @@ def test_where_subjects_are_unknown_a_part_of_each_class_validates(tmp_path: Pat
     assert open_labelled_data(finetune_config(tmp_path, data=str(single))).queries is None
     with pytest.raises(ConfigError, match="validation needs"):
         open_labelled_data(finetune_config(tmp_path, data=str(single), patience=1))
+
+
+def test_whoever_alone_shows_a_class_is_not_drawn_to_validate(tmp_path: Path) -> None:
+    # Subject 0 alone shows class 2; each of the others shows 0 and 1.
+    labels, subjects = [2, 0, 1, 0, 1, 0, 1, 2], [0, 1, 1, 2, 2, 3, 3, 0]
+    store = labelled_store(tmp_path / "store", labels, subjects=subjects, label_names=["sit", "walk", "wave"])
+    drawn = set()
+    for seed in range(12):
+        data = open_labelled_data(finetune_config(tmp_path, data=str(store), seed=seed))
+        assert data.queries is not None
+        assert set(data.train.labels) == {0, 1, 2}
+        assert not set(data.train.subjects) & set(data.queries.subjects)
+        drawn |= set(data.queries.subjects)
+    assert drawn == {1, 2, 3}
+    for changes in ({}, {"monitor_data": str(store)}):
+        config = finetune_config(tmp_path, data=str(store), monitor_subjects=(0, 1), **changes)
+        with pytest.raises(
+            ConfigError, match="monitor_subjects names all that shows wave: none of it is left"
+        ):
+            open_labelled_data(config)
+    SkeletonStore.open(store).select(label="sit").copy(tmp_path / "sitting")
+    with pytest.raises(ConfigError, match="monitor_data holds all that shows sit"):
+        open_labelled_data(finetune_config(tmp_path, data=str(store), monitor_data=str(tmp_path / "sitting")))
+
+
+def test_where_each_subject_shows_a_class_alone_a_part_of_each_class_validates(tmp_path: Path) -> None:
+    store = labelled_store(tmp_path / "store", [0, 1] * 6, subjects=[0, 1] * 6)
+    data = open_labelled_data(finetune_config(tmp_path, data=str(store), monitor_fraction=0.4))
+    assert data.queries is not None
+    assert np.bincount(data.train.labels).tolist() == [4, 4]
+    assert np.bincount(data.queries.labels).tolist() == [2, 2]
 
 
 def test_classes_are_those_of_the_store_or_numbers(tmp_path: Path) -> None:
