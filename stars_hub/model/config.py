@@ -1,6 +1,7 @@
 """What an encoder is made of: a frozen, validated dataclass that travels as config.json."""
 
 import dataclasses
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _AT_LEAST_ONE = [
     "depth",
     "num_heads",
 ]
+_LARGEST = 2**40
 _RATES = ("drop_rate", "attn_drop_rate", "drop_path_rate")
 
 
@@ -80,6 +82,8 @@ class EncoderConfig:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if getattr(self, name) > _LARGEST:
+                raise ConfigError(f"{name} must be at most {_LARGEST}, got {getattr(self, name)}")
         for name in _RATES:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
@@ -92,8 +96,11 @@ class EncoderConfig:
                 raise ConfigError(
                     f"{part} must divide {whole}, got {getattr(self, part)} and {getattr(self, whole)}"
                 )
-        if self.hidden_dim < 1:
-            raise ConfigError(f"mlp_ratio must give a hidden width of at least 1, got {self.mlp_ratio}")
+        if not 1 <= self.embed_dim * self.mlp_ratio <= _LARGEST:
+            raise ConfigError(
+                f"mlp_ratio must give a hidden width of at least 1 and at most {_LARGEST}, got "
+                f"{self.mlp_ratio}"
+            )
 
     @property
     def num_frame_patches(self) -> int:
@@ -152,3 +159,5 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
     accepted = (int, float) if annotation is float else annotation
     if not isinstance(value, accepted) or (isinstance(value, bool) and annotation is not bool):
         raise ConfigError(f"{name} must be of type {annotation.__name__}, got {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} must be a finite number, got {value}")

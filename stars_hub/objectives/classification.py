@@ -58,6 +58,8 @@ class Classification(Objective):
             raise ConfigError(f"label_names must be two or more different names, got {names}")
         if head not in ("joints", "linear"):
             raise ConfigError(f"head must be 'joints' or 'linear', got {head!r}")
+        if not 0 <= head_drop_rate < 1:
+            raise ConfigError(f"head_drop_rate must lie in [0, 1), got {head_drop_rate}")
         self.label_names = names
         self.settings = {
             "label_names": names,

@@ -3,6 +3,7 @@
 Reference: MAMP (arXiv 2308.07092); STARS (arXiv 2407.10935) section 3.1.
 """
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -101,12 +102,12 @@ class MAMP(Objective):
             raise ConfigError(f"decoder_depth must be at least 1, got {decoder_depth}")
         if not 1 <= motion_stride < config.num_frames:
             raise ConfigError(f"motion_stride must lie in [1, {config.num_frames}), got {motion_stride}")
-        if not motion_aware_tau >= 0:
-            raise ConfigError(f"motion_aware_tau must be at least 0, got {motion_aware_tau}")
+        if not 0 <= motion_aware_tau < math.inf:
+            raise ConfigError(f"motion_aware_tau must be at least 0 and finite, got {motion_aware_tau}")
         if target not in ("motion", "position"):
             raise ConfigError(f"target must be 'motion' or 'position', got {target!r}")
         self.mask_ratio = mask_ratio
-        self.num_visible = count_visible(config.num_tokens, mask_ratio)
+        self.num_visible = count_visible(config.num_tokens, mask_ratio) if 0 < mask_ratio < 1 else 0
         if not 1 <= self.num_visible < config.num_tokens:
             raise ConfigError(
                 f"mask_ratio must leave some of {config.num_tokens} tokens visible, got {mask_ratio}"

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
-from stars_hub.training.fields import checked, option
+from stars_hub.training.fields import check_bounds, checked, option
 
 _ConfigT = TypeVar("_ConfigT", bound="TrainConfig")
 
@@ -38,13 +38,13 @@ class TrainConfig:
     lr: float = option(1e-3, "Highest learning rate.")
     min_lr: float | None = option(None, "Learning rate at the end of the cosine; none: constant.")
     warmup_epochs: float = option(0.0, "Epochs of linear warm-up.", least=0)
-    layer_decay: float = option(1.0, "Factor of the learning rate from one block down to the next.")
+    layer_decay: float = option(1.0, "Factor of the learning rate from one block down to the next.", above=0)
     weight_decay: float = option(0.05, "Decoupled weight decay.", least=0)
     exempt: Literal["vectors", "none"] = option(
         "vectors", "What is not decayed: vectors (1-D parameters and biases) or none."
     )
-    beta1: float = option(0.9, "AdamW's decay of the mean gradient.", least=0)
-    beta2: float = option(0.95, "AdamW's decay of the mean squared gradient.", least=0)
+    beta1: float = option(0.9, "AdamW's decay of the mean gradient.", least=0, below=1)
+    beta2: float = option(0.95, "AdamW's decay of the mean squared gradient.", least=0, below=1)
     clip: Literal["none", "each", "global"] = option(
         "none", "Clip the gradient of each parameter on its own, of all together, or not."
     )
@@ -64,12 +64,16 @@ class TrainConfig:
     device: str | None = option(None, "Such as cuda or cpu; a GPU if there is one, if not given.")
     compile: bool = option(False, "Compile the blocks with torch.compile.")
     grad_checkpointing: bool = option(False, "Trade time for memory: recompute activations.")
-    ema_decay: float = option(0.0, "Save and monitor a moving average of the weights, if above 0.", least=0)
+    ema_decay: float = option(
+        0.0, "Save and monitor a moving average of the weights, if above 0.", least=0, below=1
+    )
 
     monitor_every: int = option(1, "Epochs between looks at k-NN accuracy; 0: never.", least=0)
     patience: int = option(0, "Stop after so many epochs without a better look; 0: never.", least=0)
     monitor_data: tuple[str, ...] = option((), "Labelled stores to monitor on; those of data, if not given.")
-    monitor_fraction: float = option(0.2, "Part of the training subjects that monitoring asks about.")
+    monitor_fraction: float = option(
+        0.2, "Part of the training subjects that monitoring asks about.", above=0, below=1
+    )
     monitor_subjects: tuple[str, ...] = option((), "These subjects instead of a part drawn by the seed.")
     monitor_held_out: bool = option(False, "Do not train on the subjects that monitoring asks about.")
 
@@ -82,9 +86,8 @@ class TrainConfig:
         for field in dataclasses.fields(self):
             value = checked(field.name, getattr(self, field.name), field.type)
             object.__setattr__(self, field.name, value)
-            least = field.metadata.get("least")
-            if least is not None and value is not None and value < least:
-                raise ConfigError(f"{field.name} must be at least {least:g}, got {value}")
+            if value is not None:
+                check_bounds(field.name, value, **field.metadata["bounds"])
         low, high = self.crop
         if not 0 < low <= high <= 1:
             raise ConfigError(f"crop must be 0 < low <= high <= 1, got {low} and {high}")
@@ -92,8 +95,6 @@ class TrainConfig:
             raise ConfigError(f"expected 0 <= min_lr <= lr and lr > 0, got {self.min_lr} and {self.lr}")
         if self.warmup_epochs > self.epochs:
             raise ConfigError(f"warmup_epochs must be at most epochs, got {self.warmup_epochs}")
-        if not (0 <= self.ema_decay < 1 and 0 < self.monitor_fraction < 1):
-            raise ConfigError("ema_decay must lie in [0, 1) and monitor_fraction in (0, 1)")
         if self.clip != "none" and not self.clip_norm > 0:
             raise ConfigError(f"clip_norm must be above 0, got {self.clip_norm}")
         if self.patience and not self.monitor_every:
@@ -168,7 +169,7 @@ class TuneConfig(TrainConfig):
     )
     predictor_hidden_dim: int = option(4096, "Hidden width of the predictor.", least=1)
     queue_size: int = option(32768, "Features among which neighbours are looked for.", least=1)
-    temperature: float = option(0.07, "Divides the similarities of the loss.")
+    temperature: float = option(0.07, "Divides the similarities of the loss.", above=0)
     two_views: bool = option(
         False, "Contrast two differently cropped, turned, mirrored and stretched views of each sample."
     )
@@ -178,7 +179,8 @@ class TuneConfig(TrainConfig):
     )
 
     epochs: int = option(10, "Passes over the data.", least=1)
-    layer_decay: float = option(0.45, "Factor of the learning rate from one block down to the next.")
+    batch_size: int = option(128, "Samples of an optimizer step, over all processes.", least=2)
+    layer_decay: float = option(0.45, "Factor of the learning rate from one block down to the next.", above=0)
     weight_decay: float = option(0.01, "Decoupled weight decay.", least=0)
     exempt: Literal["vectors", "none"] = option(
         "none", "What is not decayed: vectors (1-D parameters and biases) or none."
@@ -212,9 +214,15 @@ class FinetuneConfig(TrainConfig):
     encoder: EncoderConfig | None = option(None, "Size of a new encoder; the paper's, if not given.")  # noqa: RUF009
     head: Literal["joints", "linear"] = option("joints", "Keep the joints apart, or take the pooled feature.")
     hidden_dim: int = option(2048, "Width within the head of joints.", least=1)
-    head_drop_rate: float = option(0.3, "Dropout of the tokens that the head of joints sees.", least=0)
-    drop_path_rate: float = option(0.3, "Stochastic depth of the last block, from 0 at the first.", least=0)
-    label_smoothing: float = option(0.1, "Share of the target that is spread over all classes.", least=0)
+    head_drop_rate: float = option(
+        0.3, "Dropout of the tokens that the head of joints sees.", least=0, below=1
+    )
+    drop_path_rate: float = option(
+        0.3, "Stochastic depth of the last block, from 0 at the first.", least=0, below=1
+    )
+    label_smoothing: float = option(
+        0.1, "Share of the target that is spread over all classes.", least=0, below=1
+    )
     class_weights: Literal["none", "balanced"] = option(
         "none", "balanced: every class counts as much, however many recordings it has."
     )
@@ -231,8 +239,8 @@ class FinetuneConfig(TrainConfig):
     lr: float = option(3e-4, "Highest learning rate.")
     min_lr: float | None = option(1e-5, "Learning rate at the end of the cosine; none: constant.")
     warmup_epochs: float = option(5.0, "Epochs of linear warm-up.", least=0)
-    layer_decay: float = option(0.8, "Factor of the learning rate from one block down to the next.")
-    beta2: float = option(0.999, "AdamW's decay of the mean squared gradient.", least=0)
+    layer_decay: float = option(0.8, "Factor of the learning rate from one block down to the next.", above=0)
+    beta2: float = option(0.999, "AdamW's decay of the mean squared gradient.", least=0, below=1)
     crop: tuple[float, float] = option(
         (0.5, 1.0), "Part of the frames taken at random, low to high; if equal, the part in the middle."
     )
@@ -242,9 +250,6 @@ class FinetuneConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("head_drop_rate", "drop_path_rate", "label_smoothing"):
-            if not getattr(self, name) < 1:
-                raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"fraction must lie in (0, 1], got {self.fraction}")
         if not self.monitor_held_out:

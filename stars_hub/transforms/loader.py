@@ -1,5 +1,6 @@
 """Batches for training and evaluation, straight from a store on disk."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -106,8 +107,8 @@ class BatchLoader:
         _check_choice(("sequence", "none"), centering=centering)
         if rank >= world_size:
             raise ConfigError(f"rank is below world_size, not {rank} of {world_size}")
-        if not rotation >= 0:
-            raise ConfigError(f"rotation is an angle of at least 0, not {rotation}")
+        if not 0 <= rotation < math.inf:
+            raise ConfigError(f"rotation is a finite angle of at least 0, not {rotation}")
         if not (0 <= mirror <= 1 and 0 <= stretch < 1):
             raise ConfigError(f"mirror lies in [0, 1] and stretch in [0, 1), got {mirror} and {stretch}")
         if drop_last and len(store) < batch_size * world_size:

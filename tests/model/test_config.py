@@ -25,6 +25,15 @@ def test_defaults_are_the_papers() -> None:
         ({"depth": True}, "depth must be of type int, got True"),
         ({"depth": 8.0}, "depth must be of type int, got 8.0"),
         ({"absent_person": "none"}, "absent_person must be one of zeros, copy, got 'none'"),
+        ({"embed_dim": 10**400}, "embed_dim must be at most 1099511627776, got 1000"),
+        ({"mlp_ratio": float("inf")}, "mlp_ratio must be a finite number, got inf"),
+        ({"mlp_ratio": float("nan")}, "mlp_ratio must be a finite number, got nan"),
+        ({"mlp_ratio": 1e308}, "mlp_ratio must give a hidden width of at least 1 and at most 1099511627776"),
+        (
+            {"mlp_ratio": 10**400},
+            "mlp_ratio must give a hidden width of at least 1 and at most 1099511627776",
+        ),
+        ({"drop_rate": float("nan")}, "drop_rate must be a finite number, got nan"),
         ({"mlp_ratio": 0.0}, "mlp_ratio must give a hidden width of at least 1"),
     ],
 )

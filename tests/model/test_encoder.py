@@ -139,6 +139,15 @@ def test_a_configuration_without_sizes_is_no_model(encoder: STARSEncoder, tmp_pa
         STARSEncoder.from_pretrained(folder)
 
 
+def test_a_configuration_with_infinite_numbers_is_named(encoder: STARSEncoder, tmp_path: Path) -> None:
+    folder = encoder.save_pretrained(tmp_path / "encoder")
+    text = (folder / "config.json").read_text()
+    assert '"mlp_ratio": 4.0' in text
+    (folder / "config.json").write_text(text.replace('"mlp_ratio": 4.0', '"mlp_ratio": 1e999'))
+    with pytest.raises(CheckpointError, match=r"config\.json: mlp_ratio must be a finite number, got inf"):
+        STARSEncoder.from_pretrained(folder)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

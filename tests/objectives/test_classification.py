@@ -43,7 +43,13 @@ def test_linear_head_sees_the_pooled_feature(small_encoder: STARSEncoder, person
 
 
 @pytest.mark.parametrize(
-    "settings", [{"label_names": ["a"]}, {"label_names": "aa"}, {"label_names": "ab", "head": "x"}]
+    "settings",
+    [
+        {"label_names": ["a"]},
+        {"label_names": "aa"},
+        {"label_names": "ab", "head": "x"},
+        {"label_names": "ab", "head_drop_rate": float("nan")},
+    ],
 )
 def test_bad_settings(small_encoder: STARSEncoder, settings: dict) -> None:
     with pytest.raises(ConfigError):

@@ -269,6 +269,7 @@ def test_an_infinite_coordinate_names_its_sample(tmp_path: Path) -> None:
         ({"centering": True}, "centering"),
         ({"rank": 1}, "rank"),
         ({"rotation": -0.1}, "rotation"),
+        ({"rotation": float("inf")}, "rotation"),
         ({"mirror": 1.5}, "mirror"),
         ({"stretch": 1.0}, "stretch"),
         ({"crop": (0.9, 0.5)}, "low"),
