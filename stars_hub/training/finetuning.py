@@ -24,7 +24,7 @@ from stars_hub.training.freezing import freeze_encoder, train_upper_blocks
 from stars_hub.training.loop import train
 from stars_hub.training.monitor import AccuracyMonitor
 from stars_hub.training.run import TrainResult
-from stars_hub.training.stage import Stage
+from stars_hub.training.stage import Stage, check_last_batch
 from stars_hub.training.start import new_encoder, with_encoder
 from stars_hub.transforms.loader import Batch
 
@@ -86,8 +86,7 @@ class FinetuneStage(Stage[FinetuneConfig]):
             raise ConfigError(
                 f"a classifier needs recordings of two classes, there are {len(labels)} of one{kept}"
             )
-        if len(labels) % config.batch_size == 1 and not config.drop_last:
-            raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
+        check_last_batch(config, len(labels))
         self.objective = build_classifier(config, names, data.train.layout)
         encoder = self.objective.encoder
         self.config = with_encoder(config, encoder.config)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stars_hub.checkpoints import ModelCard
+from stars_hub.errors import ConfigError
 from stars_hub.training.cache import FeatureCache
 from stars_hub.training.config import TrainConfig
 from stars_hub.training.monitor import KNNMonitor, Monitor
@@ -87,6 +88,16 @@ class Stage(ABC, Generic[ConfigT]):
         """What is monitored, features for k-NN or logits for accuracy: (N, C, T, V, M) -> (N, D)."""
         features: Tensor = objective.encoder(x)
         return features
+
+
+def check_last_batch(config: TrainConfig, num_samples: int) -> None:
+    """Refuse a last batch of one, for a stage that normalises over the batch of all processes.
+
+    Raises:
+        ConfigError: an epoch would end with one sample.
+    """
+    if num_samples % config.batch_size == 1 and not config.drop_last:
+        raise ConfigError("the last batch would be one recording, too few to normalise: use drop_last")
 
 
 def split_batch(batch: Batch, count: int) -> list[Batch]:

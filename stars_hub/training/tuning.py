@@ -19,7 +19,7 @@ from stars_hub.training.data import TrainData, check_layout, open_data
 from stars_hub.training.freezing import freeze_encoder, train_upper_blocks
 from stars_hub.training.loop import train
 from stars_hub.training.run import TrainResult
-from stars_hub.training.stage import Stage
+from stars_hub.training.stage import Stage, check_last_batch
 from stars_hub.transforms.loader import Batch
 
 
@@ -49,6 +49,10 @@ class TuneStage(Stage[TuneConfig]):
     Args:
         config: of the run.
         data: the recordings to train on.
+
+    Raises:
+        ConfigError: a last batch of one, another layout than the encoder's, more trainable blocks than there
+            are, or `other_subjects` where fewer than two are known.
     """
 
     objective: NNCLR
@@ -56,6 +60,7 @@ class TuneStage(Stage[TuneConfig]):
 
     def __init__(self, config: TuneConfig, data: TrainData) -> None:
         super().__init__(config)
+        check_last_batch(config, len(data.train))
         self.two_views = config.two_views
         torch.manual_seed(config.seed)
         self.objective = NNCLR.from_pretrained(

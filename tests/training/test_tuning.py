@@ -8,7 +8,7 @@ import torch
 from stars_hub.errors import ConfigError
 from stars_hub.objectives import NNCLR
 from stars_hub.skeletons import SkeletonStore
-from stars_hub.training.data import TrainData
+from stars_hub.training.data import TrainData, open_data
 from stars_hub.training.tuning import TuneStage, subject_numbers
 from tests.training.conftest import tune_config
 from tests.training.helpers import run
@@ -37,3 +37,14 @@ def test_the_queue_knows_subjects_in_place_of_recordings(prepared: Path, tmp_pat
     assert len(objective.queue.ids.unique()) <= len(groups.unique()) + 1
     assert TuneStage(config, TrainData(store)).groups is not None
     assert torch.equal(TuneStage(config, TrainData(store)).groups, groups)
+
+
+def test_last_batch_of_one_is_refused(prepared: Path) -> None:
+    config = tune_config(prepared, batch_size=7, drop_last=False)  # of 22
+    with pytest.raises(ConfigError, match="last batch would be one recording"):
+        TuneStage(config, open_data(config))
+    with pytest.raises(ConfigError, match="batch_size must be at least 2"):
+        tune_config(prepared, batch_size=1)
+    for changes in ({"batch_size": 7}, {"batch_size": 5, "drop_last": False}):
+        config = tune_config(prepared, **changes)
+        assert TuneStage(config, open_data(config)).objective.topk == 0
