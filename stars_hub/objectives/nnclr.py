@@ -3,6 +3,7 @@
 Reference: STARS (arXiv 2407.10935) section 3.2; NNCLR (arXiv 2104.14548).
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,8 +88,8 @@ class NNCLR(Objective):
         }
         if predictor_hidden_dim < 1:
             raise ConfigError(f"predictor_hidden_dim must be at least 1, got {predictor_hidden_dim}")
-        if not temperature > 0:
-            raise ConfigError(f"temperature must be above 0, got {temperature}")
+        if not 0 < temperature < math.inf:
+            raise ConfigError(f"temperature must be above 0 and finite, got {temperature}")
         if not 0 <= topk <= queue_size:
             raise ConfigError(f"topk must lie in [0, queue_size = {queue_size}], got {topk}")
         self.temperature = temperature
@@ -188,6 +189,10 @@ class NNCLR(Objective):
         return nnclr_loss(neighbours, p, temperature=self.temperature)
 
     def _check_batch(self, x: Tensor, sample_ids: Tensor, groups: Tensor, x_second: Tensor | None) -> None:
+        tensors = {"x": x, "sample_ids": sample_ids, "groups": groups}
+        for name, given in {**tensors, **({} if x_second is None else {"x_second": x_second})}.items():
+            if not isinstance(given, Tensor):
+                raise SequenceError(f"expected {name} as a tensor, got {type(given).__name__}")
         self.encoder.check_input(x)
         for name, given in (("sample_ids", sample_ids), ("groups", groups)):
             if given.shape != x.shape[:1] or given.dtype != torch.int64:

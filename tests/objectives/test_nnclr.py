@@ -212,6 +212,7 @@ def test_frozen_blocks_change_no_gradient_above(make: Make, persons: Tensor) -> 
     ("settings", "message"),
     [
         ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"temperature": float("inf")}, "temperature must be above 0 and finite, got inf"),
         ({"topk": 11}, r"topk must lie in \[0, queue_size = 10\], got 11"),
         ({"topk": -1}, "topk must lie in"),
         ({"predictor_hidden_dim": 0}, "predictor_hidden_dim must be at least 1"),
@@ -231,9 +232,16 @@ def test_wrong_batches_are_refused(make: Make, persons: Tensor) -> None:
         (IDS[:5], None, r"expected sample_ids of shape \(6,\) and type int64, got \(5,\)"),
         (IDS.float(), None, "got .* of torch.float32"),
         (IDS, x[:5], "expected x_second of x's shape"),
+        (IDS.numpy(), None, "expected sample_ids as a tensor, got ndarray"),
+        (IDS.tolist(), None, "expected sample_ids as a tensor, got list"),
+        (IDS, x.numpy(), "expected x_second as a tensor, got ndarray"),
     ):
         with pytest.raises(SequenceError, match=message):
             objective(x, ids, second)
+    with pytest.raises(SequenceError, match="expected x as a tensor, got ndarray"):
+        objective(x.numpy(), IDS)
+    with pytest.raises(SequenceError, match="expected groups as a tensor, got list"):
+        objective(x, IDS, groups=IDS.tolist())
     with pytest.raises(SequenceError, match="at least 2 samples in a batch, got 1"):
         objective(x[:1], IDS[:1])
     for name, tensor in buffers(objective).items():
