@@ -14,6 +14,15 @@ from stars_hub.errors import ConfigError
 _SIMILARITIES = 2**26  # held at a time, 256 MB: those of all queries at once would not fit into memory
 
 
+def fitting_ks(ks: Iterable[int], size: int) -> list[int]:
+    """Those numbers of neighbours that a bank of some size has; the nearest alone if there is none.
+
+    >>> fitting_ks([1, 2, 5, 10], 4)
+    [1, 2]
+    """
+    return [k for k in ks if k <= size] or [1]
+
+
 @torch.no_grad()
 def knn_predict(
     queries: Tensor,

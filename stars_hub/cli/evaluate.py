@@ -58,7 +58,9 @@ def _settings(context: click.Context, option: click.Parameter, given: tuple[str,
 @click.option("--output", type=click.Path(path_type=Path), help="Write everything to this .json file.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report to this .html file.")
 @click.option("--device", help="Such as cuda or cpu; a GPU if there is one, if not given.")
-@click.option("--k", "ks", type=int, multiple=True, help="Neighbours (knn, few_shot); repeat.")
+@click.option(
+    "--k", "ks", type=int, multiple=True, help="Neighbours (knn, few_shot); repeat. Else 1, 2, 5, 10."
+)
 @click.option("--features", type=click.Choice(_SPACES), help="Space of knn, few_shot and clustering.")
 @click.option("--stream", type=click.Choice(_STREAMS), help="What the encoder sees.")
 @click.option("--augment/--no-augment", default=None, help="Of linear: encode anew in every epoch, or once.")

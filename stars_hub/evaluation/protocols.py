@@ -21,6 +21,7 @@ from stars_hub.evaluation.probe import linear_probe
 from stars_hub.evaluation.results import Evaluation, accuracy
 from stars_hub.evaluation.streams import check_weights, ensemble
 from stars_hub.evaluation.supervised import evaluate_finetuning, evaluate_semi, finetune_settings
+from stars_hub.neighbours import fitting_ks
 
 
 def evaluate(
@@ -81,17 +82,22 @@ def evaluate(
     return result
 
 
-def evaluate_knn(described: DescribedSplit, *, ks: Iterable[int] = PAPER_KS) -> Evaluation:
+def evaluate_knn(described: DescribedSplit, *, ks: Iterable[int] | None = None) -> Evaluation:
     """k-NN: each test recording gets the class of its nearest training recordings.
 
     Args:
         described: features of the recordings.
-        ks: numbers of neighbours; predictions are those of the first.
+        ks: numbers of neighbours; predictions are those of the first. None: those of the paper, 1, 2, 5 and
+            10, of which there are so many training recordings.
 
     Returns:
         Metrics "k=1" and so on, accuracies in percent.
+
+    Raises:
+        ConfigError: a number below 1 or above that of the training recordings.
     """
-    ks, parts = list(ks), described.parts
+    parts = described.parts
+    ks = fitting_ks(PAPER_KS, len(described.train)) if ks is None else list(ks)
     found = knn_classify(described.test, described.train, parts.train_labels, ks=ks)
     metrics = {f"k={k}": accuracy(found[k], parts.test_labels) for k in ks}
     return described.evaluation("knn", metrics, {"ks": ks}, found[ks[0]])
@@ -100,7 +106,7 @@ def evaluate_knn(described: DescribedSplit, *, ks: Iterable[int] = PAPER_KS) -> 
 def evaluate_few_shot(
     described: DescribedSplit,
     *,
-    ks: Iterable[int] = PAPER_KS,
+    ks: Iterable[int] | None = None,
     ways: int = 5,
     shots: Iterable[int] = (1, 5),
     queries: int = 15,
@@ -116,7 +122,7 @@ def evaluate_few_shot(
 
     Args:
         described: features of the recordings.
-        ks: numbers of neighbours; predictions are those of the first.
+        ks: as for `evaluate_knn`.
         ways: classes of an episode.
         shots: several numbers of examples of each class; each gives a metric.
         queries: as for `few_shot`.

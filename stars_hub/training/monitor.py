@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stars_hub.distributed import all_gather, all_sum, rank, world_size
 from stars_hub.model.config import EncoderConfig
-from stars_hub.neighbours import knn_predict
+from stars_hub.neighbours import fitting_ks, knn_predict
 from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.data import TrainData
 from stars_hub.transforms.loader import BatchLoader
@@ -105,7 +105,7 @@ class KNNMonitor(Monitor):
             return {}
         bank, labels = self._features(self.data.bank, describe, device, dtype)
         queries, truth = self._features(self.data.queries, describe, device, dtype)
-        ks = [k for k in NUM_NEIGHBOURS if k <= len(bank)] or [1]
+        ks = fitting_ks(NUM_NEIGHBOURS, len(bank))
         predictions = knn_predict(queries, bank, labels, ks=ks, temperature=_TEMPERATURE)
         return {f"knn_{k}": 100 * (found == truth).double().mean().item() for k, found in predictions.items()}
 

@@ -72,6 +72,14 @@ def test_the_length_of_a_feature_does_not_matter_and_tensors_give_tensors() -> N
         ((np.ones(3), np.ones((4, 3)), [0, 0, 0, 0]), "queries must be features"),
         ((np.ones((2, 3)), np.full((4, 3), np.nan), [0, 0, 0, 0]), "bank: features are NaN"),
         ((np.ones((2, 3)), np.ones((4, 3)), [0, 0, -1, 0]), "whole numbers from 0"),
+        (
+            (np.ones((2, 3)), np.ones((4, 3)), list("abca")),
+            r"whole numbers from 0; of names, .*numpy\.unique",
+        ),
+        ((np.ones((2, 3)), np.ones((4, 3)), [0, None, 1, 0]), "labels must be whole numbers from 0"),
+        ((np.ones((2, 3)), np.ones((0, 3)), []), "the bank is empty"),
+        (([["a", "b"]], np.ones((4, 3)), [0, 0, 0, 0]), "queries must be features .* numbers in a regular"),
+        (([[1.0], [1.0, 2.0]], np.ones((4, 3)), [0, 0, 0, 0]), "queries must be features .* numbers in a"),
         ((np.ones((2, 3)), np.ones((4, 3)), [0.0, 0.5, 1.0, 0.0]), "whole numbers from 0"),
     ],
 )
@@ -84,3 +92,14 @@ def test_queries_and_bank_may_differ_in_precision() -> None:
     bank, queries = np.eye(3), torch.tensor([[0, 2, 0], [3, 0, 1]], dtype=torch.float16)
     assert knn_classify(queries, bank, [5, 6, 7], ks=[1])[1].tolist() == [6, 5]
     assert knn_classify(queries.double().numpy(), torch.eye(3), [5, 6, 7], ks=[1])[1].tolist() == [6, 5]
+
+
+def test_the_papers_numbers_of_neighbours_that_the_bank_has() -> None:
+    bank = np.eye(12)
+    labels = np.arange(12, dtype=np.uint16)
+    for size, expected in ((12, [1, 2, 5, 10]), (10, [1, 2, 5, 10]), (4, [1, 2]), (1, [1])):
+        found = knn_classify(bank[:2], bank[:size], labels[:size])
+        assert list(found) == expected
+        assert found[1][0] == 0
+    with pytest.raises(ConfigError, match=r"k must lie in \[1, 4\], the size of the bank"):
+        knn_classify(bank[:2], bank[:4], labels[:4], ks=[1, 2, 5, 10])

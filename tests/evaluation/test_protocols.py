@@ -87,6 +87,24 @@ def test_protocols(
         assert len(result.curves["loss"]) == 2
 
 
+def test_few_recordings_have_few_neighbours(actions: SkeletonStore, stars_model: Path) -> None:
+    few = actions.select([0, 4, 8, 12, 16, 20, 3, 11])
+    train, test = few.split("cross")
+    assert (len(train), len(test)) == (6, 2)
+    result = evaluate("knn", stars_model, few, split="cross", progress=False)
+    assert list(result.metrics) == ["k=1", "k=2", "k=5"]
+    assert result.settings["ks"] == [1, 2, 5]
+    nearest = KNeighborsClassifier(1, metric="cosine").fit(describe(stars_model, train), train.labels)
+    assert result.predictions is not None
+    assert result.predictions.tolist() == nearest.predict(describe(stars_model, test)).tolist()
+    shown = evaluate(
+        "few_shot", stars_model, few, split="cross", ways=2, queries=1, episodes=2, shots=[1], progress=False
+    )
+    assert shown.settings["ks"] == [1, 2, 5]
+    with pytest.raises(ConfigError, match=r"k must lie in \[1, 6\]"):
+        evaluate("knn", stars_model, few, split="cross", ks=[10], progress=False)
+
+
 def test_a_class_is_named_before_it_is_numbered(tmp_path: Path) -> None:
     def chosen(classes: list[Any], names: list[str] | None) -> list[int]:
         folder = tmp_path / "-".join(names or ["plain"])
