@@ -1,6 +1,6 @@
 """Recordings with what is known about them, in whichever way the user says it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from stars_hub.classifiers.labels import as_list, is_number, named_labels, sorted_names
-from stars_hub.errors import ConfigError
-from stars_hub.model.sources import Sequences, count, opened
+from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.model.sources import Sequences, count, iter_named, opened
 from stars_hub.skeletons.store import SkeletonStore
 
 
@@ -88,6 +88,18 @@ def collect(
         label_names=_classes(names, label_names, listed),
         subjects=None if unknown or subjects is None else [str(subject) for subject in subjects],
     )
+
+
+def iter_seen(sequences: Sequences) -> Iterator[tuple[str, np.ndarray]]:
+    """Walk over recordings to learn from, as `iter_named` does.
+
+    Raises:
+        SequenceError: a recording that shows nobody; whatever `iter_named` refuses.
+    """
+    for name, joints in iter_named(sequences):
+        if not np.nan_to_num(joints).any():
+            raise SequenceError(f"{name}: nobody is seen in it, so there is nothing to learn; leave it out")
+        yield name, joints
 
 
 def _classes(names: list[str], wanted: list[str] | None, listed: list[str] | None) -> list[str]:

@@ -14,15 +14,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
-from stars_hub.classifiers.examples import Examples
+from stars_hub.classifiers.examples import Examples, iter_seen
 from stars_hub.classifiers.validation import Validation, validation_mask
 from stars_hub.distributed import world_size
-from stars_hub.errors import ConfigError, SequenceError
+from stars_hub.errors import ConfigError
 from stars_hub.evaluation.linear import fit_linear
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.heads import LinearHead
 from stars_hub.model.preparation import Preparation
-from stars_hub.model.sources import iter_named
 from stars_hub.objectives import Classification
 from stars_hub.recipes import finetune_small_data
 from stars_hub.skeletons.store import SkeletonStore
@@ -151,11 +150,9 @@ def write_recordings(folder: Path, examples: Examples, preparation: Preparation)
 
 def _cleaned(examples: Examples, preparation: Preparation) -> Iterator[np.ndarray]:
     found = 0
-    for name, joints in iter_named(examples.sequences):
+    for name, joints in iter_seen(examples.sequences):
         if found == len(examples.labels):
             raise ConfigError(f"expected a label for each recording, got {found} for more recordings")
-        if not np.nan_to_num(joints).any():
-            raise SequenceError(f"{name}: nobody is seen in it, so there is nothing to learn; leave it out")
         yield preparation.clean(joints, name=name)
         found += 1
     if found < len(examples.labels):

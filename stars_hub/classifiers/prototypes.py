@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from stars_hub import checkpoints
 from stars_hub.classifiers.base import SequenceClassifier
-from stars_hub.classifiers.examples import collect
+from stars_hub.classifiers.examples import collect, iter_seen
 from stars_hub.classifiers.labels import named_labels
 from stars_hub.errors import CheckpointError, ConfigError, SequenceError
 from stars_hub.model.encoder import STARSEncoder
-from stars_hub.model.sources import Sequences
+from stars_hub.model.sources import Sequences, layout_of, opened
+from stars_hub.skeletons.sequence import Sequence
 
 _TEMPERATURE = 0.1
 _LEAST_VARIANCE = 1e-12
@@ -81,7 +82,7 @@ class PrototypeClassifier(SequenceClassifier):
 
         Raises:
             ConfigError: labels that cannot be, or not as many as recordings.
-            SequenceError: no recording, or one with an impossible shape or values.
+            SequenceError: no recording, one that shows nobody, or one with an impossible shape or values.
         """
         examples = collect(sequences, labels).of_seen_classes()
         features = self._encode(examples.sequences, how)
@@ -102,7 +103,7 @@ class PrototypeClassifier(SequenceClassifier):
 
         Raises:
             ConfigError: an empty name.
-            SequenceError: no recording, or one with an impossible shape or values.
+            SequenceError: no recording, one that shows nobody, or one with an impossible shape or values.
         """
         [name] = named_labels([name])
         features = self._encode(sequences, how)
@@ -146,7 +147,10 @@ class PrototypeClassifier(SequenceClassifier):
         return classifier
 
     def _encode(self, sequences: Sequences, how: dict[str, Any]) -> Tensor:
-        features = torch.from_numpy(self.encoder.encode(sequences, **how))
+        sequences = opened(sequences)
+        layout = how.pop("layout", None) or layout_of(sequences)
+        seen = (Sequence(joints, name=name) for name, joints in iter_seen(sequences))
+        features = torch.from_numpy(self.encoder.encode(seen, layout=layout, **how))
         if not len(features):
             raise SequenceError("there is no recording to learn from")
         return features

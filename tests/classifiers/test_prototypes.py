@@ -99,6 +99,18 @@ def test_a_failure_keeps_the_former_examples(encoder: STARSEncoder) -> None:
     np.testing.assert_array_equal(classifier.predict_proba(clips(1, seed=1)), before)
 
 
+@pytest.mark.parametrize("nobody", [0.0, np.nan])
+def test_a_recording_of_nobody_is_no_example(encoder: STARSEncoder, nobody: float) -> None:
+    classifier = PrototypeClassifier(encoder).fit(clips(1))
+    before = classifier.predict_proba(clips(1, seed=1))
+    empty = np.full_like(clip("rest"), nobody)
+    with pytest.raises(SequenceError, match="sequence 1: nobody is seen in it, so there is nothing to learn"):
+        classifier.fit([clip("kick"), empty], ["a", "b"])
+    with pytest.raises(SequenceError, match="the sequence: nobody is seen"):
+        classifier.add_class("empty", empty)
+    np.testing.assert_array_equal(classifier.predict_proba(clips(1, seed=1)), before)
+
+
 def test_classes_of_a_store(encoder: STARSEncoder, tmp_path: Path) -> None:
     joints = [clip("kick"), clip("wave")]
     store = SkeletonStore.create(
@@ -108,6 +120,14 @@ def test_classes_of_a_store(encoder: STARSEncoder, tmp_path: Path) -> None:
     assert classifier.label_names == ["wave", "kick"]  # there is no example of jump
     assert classifier.predict(joints) == ["kick", "wave"]
     assert classifier.fit(store, ["foot", "arm"]).predict(joints) == ["foot", "arm"]
+
+
+def test_a_store_brings_its_layout_along(encoder: STARSEncoder, tmp_path: Path) -> None:
+    joints = [clip("kick")[:, :, :20], clip("wave")[:, :, :20]]
+    store = SkeletonStore.create(tmp_path / "store", joints, layout="kinect20", labels=["kick", "wave"])
+    features = PrototypeClassifier(encoder).fit(store).features
+    told = PrototypeClassifier(encoder).fit(joints, ["kick", "wave"], layout="kinect20").features
+    np.testing.assert_array_equal(features, told)
 
 
 def test_nothing_to_predict_with(encoder: STARSEncoder) -> None:
