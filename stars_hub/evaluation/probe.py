@@ -4,7 +4,9 @@ Reference: STARS (arXiv 2407.10935) section 4.3; MAMP (arXiv 2308.07092) section
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -82,7 +84,6 @@ def linear_probe(
         LayoutError: `augment` with recordings of another layout than the encoder's.
     """
     encoder = open_encoder(model, device)
-    device = encoder.pos_embed.device
     parts = train if isinstance(train, LabelledSplit) else open_split(train, test)
     weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
     check_stream(encoder, stream)
@@ -94,52 +95,33 @@ def linear_probe(
         class_weights=weights,
     )
     size = min(batch_size, len(parts.train))
-    batches: Batches
+    changes: dict[str, Any] = {"crop": crop, "rotation": rotation} if augment else {}
     if augment:
-        for part in (parts.train, parts.test):
-            check_layout(part.layout, encoder.config)
-        batches = AugmentedRecordings(
-            encoder, parts, size, stream=stream, crop=crop, rotation=rotation, seed=seed
-        )
-        features = describe_as_trained(encoder, parts.test, stream=stream)
+        batches, features = _encoded_anew(encoder, parts, size, stream=stream, seed=seed, **changes)
     else:
-        known, features = (
-            describe(encoder, part, stream=stream, progress=progress) for part in (parts.train, parts.test)
-        )
-        batches = CachedFeatures(
-            torch.from_numpy(known).to(device), torch.from_numpy(parts.train_labels).to(device), size, seed
-        )
-    asked = torch.from_numpy(features).to(device)
-    truth = torch.from_numpy(parts.test_labels).to(device)
-    curves: dict[str, list[float]] = {}
-
-    def note(epoch: int, numbers: dict[str, float]) -> None:
-        for name, value in numbers.items():
-            curves.setdefault(name, []).append(value)
-
-    head = train_head(
-        new_head(asked.shape[1], len(parts.label_names), seed).to(device),
+        batches, features = _encoded_once(encoder, parts, size, stream=stream, seed=seed, progress=progress)
+    scores, curves = _train_and_score(
         batches,
+        (features, parts.test_labels),
+        num_classes=len(parts.label_names),
+        device=encoder.pos_embed.device,
+        seed=seed,
         epochs=epochs,
         lr=lr,
         class_weights=weights,
-        validation=(asked, truth),
-        on_epoch=note,
         progress=progress,
     )
-    with torch.inference_mode():
-        scores = head(asked).float().cpu().numpy()
     settings = {
         "augment": augment, "epochs": epochs, "batch_size": size, "lr": lr, "momentum": MOMENTUM,
-        "seed": seed, "stream": stream,
-        **({"crop": crop, "rotation": rotation} if augment else {}),
+        "seed": seed, "stream": stream, **changes,
         "class_weights": None if weights is None else weights.tolist(),
     }  # fmt: skip
+    source = provenance(model_name(model), parts.fingerprints, parts.counts, device=encoder.pos_embed.device)
     return Evaluation(
         protocol="linear",
         metrics=score_metrics(scores, parts.test_labels),
         settings=settings,
-        provenance=provenance(model_name(model), parts.fingerprints, parts.counts, device=device),
+        provenance=source,
         label_names=parts.label_names,
         truth=parts.test_labels,
         predictions=scores.argmax(axis=1),
@@ -148,6 +130,58 @@ def linear_probe(
         features=features,
         curves=curves,
     )
+
+
+def _encoded_anew(
+    encoder: STARSEncoder, parts: LabelledSplit, size: int, *, stream: Stream, **how: Any
+) -> tuple[Batches, np.ndarray]:
+    """Training recordings that look different in every epoch, and the features (Q, D) of the test."""
+    for part in (parts.train, parts.test):
+        check_layout(part.layout, encoder.config)
+    batches = AugmentedRecordings(encoder, parts, size, stream=stream, **how)
+    return batches, describe_as_trained(encoder, parts.test, stream=stream)
+
+
+def _encoded_once(
+    encoder: STARSEncoder,
+    parts: LabelledSplit,
+    size: int,
+    *,
+    stream: Stream,
+    seed: int,
+    progress: bool | None,
+) -> tuple[Batches, np.ndarray]:
+    """Features of the training recordings, and those (Q, D) of the test."""
+    known, asked = (
+        describe(encoder, part, stream=stream, progress=progress) for part in (parts.train, parts.test)
+    )
+    device = encoder.pos_embed.device
+    features, labels = torch.from_numpy(known).to(device), torch.from_numpy(parts.train_labels).to(device)
+    return CachedFeatures(features, labels, size, seed), asked
+
+
+def _train_and_score(
+    batches: Batches,
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    num_classes: int,
+    device: torch.device,
+    seed: int,
+    **how: Any,
+) -> tuple[np.ndarray, dict[str, list[float]]]:
+    """Logits (Q, K) of the test by the trained layer, and what each epoch told."""
+    features, labels = (torch.from_numpy(part).to(device) for part in test)
+    curves: dict[str, list[float]] = {}
+
+    def note(epoch: int, numbers: dict[str, float]) -> None:
+        for name, value in numbers.items():
+            curves.setdefault(name, []).append(value)
+
+    head = new_head(features.shape[1], num_classes, seed).to(device)
+    train_head(head, batches, validation=(features, labels), on_epoch=note, **how)
+    with torch.inference_mode():
+        scores = head(features).float().cpu().numpy()
+    return scores, curves
 
 
 class AugmentedRecordings:

@@ -74,25 +74,13 @@ def prepare(
     if not raw.exists():
         raise SkeletonFileError("there is no such file or folder", raw)
     names = read_ignore_list(ignore) if ignore is not None else set()
-    plan = PREPARATIONS[kind](raw, layout=layout)
-    if (units, up_axis) != ("m", None):
-        if kind not in _ANY_UNITS:
-            raise ConfigError(f"units and up_axis are for npz and folder; {kind} is in metres, y up")
-        recorded = Recorded(plan.layout, units, up_axis)
-        stream = None if plan.stream is None else recorded.sequences(plan.stream)
-        plan = replace(plan, read=recorded.reader(plan.read), stream=stream)
-    kept = [item for item in plan.items if not _listed(item, names)]
+    plan = _in_metres(kind, PREPARATIONS[kind](raw, layout=layout), units, up_axis)
     ignored = [(item.name, IGNORED) for item in plan.items if _listed(item, names)]
     signature = f"{kind} in {units}, up axis {up_axis}, by {__version__}"
     with StoreBuilder(
         out, layout=plan.layout, fps=plan.fps, dtype=dtype, label_names=plan.label_names, signature=signature
     ) as builder:
-        if plan.stream is not None:
-            entries = ingest_stream(
-                builder, plan.stream, stamp=plan.stamp, ignored=names, total=plan.total, progress=progress
-            )
-        else:
-            entries = ingest(builder, kept, plan.read, workers=workers, progress=progress)
+        entries = _ingest(builder, plan, names, workers=workers, progress=progress)
         _refuse_nothing(raw, entries, builder.num_samples)
         folder = builder.finish(
             splits={name: rule.to_json() for name, rule in plan.splits.items()},
@@ -117,6 +105,29 @@ def prepare(
         seconds=time.perf_counter() - start,
         warnings=warnings,
     )
+
+
+def _in_metres(kind: str, plan: Preparation, units: str, up_axis: str | None) -> Preparation:
+    """A plan whose recordings are brought to metres and the layout's axes as they are read."""
+    if (units, up_axis) == ("m", None):
+        return plan
+    if kind not in _ANY_UNITS:
+        raise ConfigError(f"units and up_axis are for npz and folder; {kind} is in metres, y up")
+    recorded = Recorded(plan.layout, units, up_axis)
+    stream = None if plan.stream is None else recorded.sequences(plan.stream)
+    return replace(plan, read=recorded.reader(plan.read), stream=stream)
+
+
+def _ingest(
+    builder: StoreBuilder, plan: Preparation, ignored: set[str], *, workers: int | None, progress: bool | None
+) -> list[BuildEntry]:
+    """Read what is planned, but for the names that are ignored, into the store."""
+    if plan.stream is not None:
+        return ingest_stream(
+            builder, plan.stream, stamp=plan.stamp, ignored=ignored, total=plan.total, progress=progress
+        )
+    kept = [item for item in plan.items if not _listed(item, ignored)]
+    return ingest(builder, kept, plan.read, workers=workers, progress=progress)
 
 
 def read_ignore_list(path: str | Path) -> set[str]:
