@@ -1,5 +1,6 @@
 """Reading: a store as a sequence of samples and as arrays over all of them."""
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -216,7 +217,13 @@ class StoreArrays:
         ]
         return "\n".join(lines)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A digest that two stores share only if all of their contents are equal."""
-        return self._source.fingerprint
+        """A digest that two stores, or selections, share only if all of their contents are equal."""
+        everything = np.arange(self._source.num_samples)
+        if self._label_ids is None and np.array_equal(self._rows, everything):
+            return self._source.fingerprint
+        selection = hashlib.blake2b(np.asarray(self._rows, dtype="<i8").tobytes(), digest_size=16)
+        if self._label_ids is not None:
+            selection.update(b"labels" + np.asarray(self._label_ids, dtype="<i8").tobytes())
+        return f"{self._source.fingerprint}/{selection.hexdigest()}"

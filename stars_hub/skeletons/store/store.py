@@ -110,7 +110,9 @@ class SkeletonStore(StoreArrays):
         Raises:
             StoreError: layouts or frame rates differ, or only some stores have label names.
         """
-        return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
+        return cls(
+            JoinedSource([Part(p._source, p._rows, p.labels, p.label_names, p.fingerprint) for p in stores])
+        )
 
     def copy(
         self,
