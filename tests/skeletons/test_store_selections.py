@@ -38,12 +38,50 @@ def test_select_keeps_track_of_samples(store: SkeletonStore) -> None:
     assert store[3:6].select([2, -1, 0]).source_ids.tolist() == [5, 5, 3]
     assert store[[1, 2]].names.tolist() == ["take01", "take02"]
     assert store.select(room="cellar").source_ids.tolist() == [2, 5, 8, 11]
-    assert len(store.select([])) == len(store.select(camera=99)) == 0
+    assert len(store.select([])) == len(store.select(camera=[])) == len(store.select(camera=1, room="")) == 0
     for wrong in ([12], [-13], [0.5], [[1]], [True]):
         with pytest.raises(StoreError, match="select"):
             store.select(wrong)
-    with pytest.raises(StoreError, match="no label 'fly'"):
-        store.select(label="fly")
+
+
+def test_select_takes_values_as_text_and_arrays(store: SkeletonStore) -> None:
+    assert store.select(subject="1").source_ids.tolist() == [3, 7, 11]
+    assert store.select(subject=["4", 1.0], camera="2").source_ids.tolist() == [4, 7]
+    assert store.select(subject=np.array([1, 4])).source_ids.tolist() == [0, 3, 4, 7, 8, 11]
+    assert store.select(label=np.array([2, 0]), weight=-1).names.tolist() == []
+    assert store.select(label=["wave", np.int64(2)], weight="0.5").labels.tolist() == [2] * 4
+    assert len(store.select(camera=-1)) == 4  # not known
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({"camera": 99}, r"no sample has the camera 99; this store has 1, 2$"),
+        ({"subject": [1, "5", 0]}, r"no sample has the subject '5', 0; this store has 1, 2, 3, 4$"),
+        ({"subject": None}, "no sample has the subject None; this store has 1"),
+        ({"room": "attic"}, "no sample has the room 'attic'; this store has 'cellar', 'hall'"),
+        ({"name": "take1"}, r"the name 'take1'; this store has 'take00', .* … \(12 in all\)"),
+        ({"label": "fly"}, "no label 'fly'; the labels are 'walk', 'wave', 'größe'"),
+        ({"label": [0, 3]}, "no label 3; the labels are 'walk'"),
+        ({"label": -2}, "no label -2"),
+        ({"label": "1"}, "no label '1'; the labels are 'walk'"),
+    ],
+)
+def test_select_refuses_what_no_sample_has(store: SkeletonStore, conditions: dict, message: str) -> None:
+    for view in (store, store[:3], store.select([])):  # all of them know what the whole store has
+        with pytest.raises(StoreError, match=message):
+            view.select(**conditions)
+
+
+def test_labels_without_names_are_known_up_to_the_largest(tmp_path: Path) -> None:
+    store = SkeletonStore.create(tmp_path / "s", motions(4), layout=TRIPOD, labels=[0, 3, -1, 5])
+    assert store.select(label=["3", 0]).source_ids.tolist() == [0, 1]
+    assert store.select(label=-1).source_ids.tolist() == [2]
+    assert len(store.select(label=4)) == len(store[:2].select(label=5)) == 0
+    assert store.renumber_labels().select(label=2).source_ids.tolist() == [3]
+    for view, label in ((store, 6), (store.renumber_labels(), 3)):
+        with pytest.raises(StoreError, match=f"no label {label}; the labels are 0, 1, 2"):
+            view.select(label=label)
 
 
 def test_renumber_labels(store: SkeletonStore) -> None:
@@ -78,16 +116,32 @@ def test_split_by_subject_name_fraction_and_declared_rule(store: SkeletonStore, 
         declared.split("xsub")
     with pytest.raises(StoreError, match="expected one of rule, subjects, names, fraction, got 2"):
         store.split("xsub", fraction=0.5)
-    with pytest.raises(
-        StoreError, match="no sample has a subject among the training ones 9; this store has 1, 2, 3, 4"
-    ):
-        store.split(subjects=[9])
     rule = SplitRule("subject", train=(4, 2), where={"camera": (1, 2)})
     store = SkeletonStore.create(tmp_path / "t", store, layout=TRIPOD, splits={"xsub": rule})
     train, test = store.split("xsub")
     assert train.names.tolist() == ["take00", "take04", "take06", "take10"]
     assert test.names.tolist() == ["take03", "take07", "take01", "take09"]
     assert store.split_names == ["xsub"]
+
+
+def test_split_refuses_whom_it_does_not_know_but_a_rule_may_name_them(store: SkeletonStore) -> None:
+    train, test = store.split(subjects=["3", np.int64(1)])
+    assert (train.subjects.tolist(), test.subjects.tolist()) == ([3, 3, 3, 1, 1, 1], [2, 2, 2, 4, 4, 4])
+    assert store.split(subjects="3")[0].subjects.tolist() == [3, 3, 3]
+    for subjects, unknown in (([1, 99], "99"), (["x", 4, 7], "'x', 7"), ([-1, 2], "-1"), ("12", "'12'")):
+        with pytest.raises(
+            StoreError, match=f"no sample has the subject {unknown}; this store has 1, 2, 3, 4"
+        ):
+            store.split(subjects=subjects)
+    with pytest.raises(StoreError, match=r"no sample has the subject 4; this store has 1, 2, 3$"):
+        store[1:4].split(subjects=[1, 4])
+    with pytest.raises(StoreError, match=r"no sample has the name 'zzz'; this store has 'take00', 'take01'"):
+        store.split(names=["take05", "zzz"])
+    assert len(store.split(SplitRule("subject", train=(1, 99)))[0]) == 3  # of a part of a dataset
+    with pytest.raises(
+        StoreError, match="no sample has a subject among the training ones 9; this store has 1, 2, 3, 4"
+    ):
+        store.split(SplitRule("subject", train=(9,)))
 
 
 def test_copy_and_pickle_keep_everything(store: SkeletonStore, tmp_path: Path) -> None:
