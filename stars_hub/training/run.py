@@ -46,10 +46,9 @@ class RunFolder:
         self._board: Any = None
         self._lock: int | None = None
 
-    @property
-    def name(self) -> str:
-        """The folder's own, by which model cards call the run's models."""
-        return self.folder.resolve().name
+    def name_of(self, model: Path) -> str:
+        """What a card calls one of the run's models, such as "mine/best": loads it beside the run's folder."""
+        return f"{self.folder.resolve().name}/{model.name}"
 
     def __enter__(self) -> "RunFolder":
         self._check(self._config, self._data)
