@@ -47,7 +47,7 @@ class RunFolder:
         self._lock: int | None = None
 
     def name_of(self, model: Path) -> str:
-        """What a card calls one of the run's models, such as "mine/best": loads it beside the run's folder."""
+        """What a card calls one of the run's models: "mine/best" loads it beside the run's folder."""
         return f"{self.folder.resolve().name}/{model.name}"
 
     def __enter__(self) -> "RunFolder":
