@@ -364,7 +364,7 @@ def test_saved_classifier_scores_as_the_run_says(prepared: Path, tmp_path: Path)
     for folder in (result.best, result.last):
         assert folder is not None
         card = (folder / "README.md").read_text()
-        assert 'STARSClassifier.from_pretrained("run")' in card
+        assert f'STARSClassifier.from_pretrained("run/{folder.name}")' in card
         assert "## Classes\n\n0. 0\n1. 1" in card
         assert "STARSEncoder" not in card
 
