@@ -1,12 +1,25 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stars_hub.errors import ConfigError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+
+
+def temporary_name(name: str) -> str:
+    """What a file or folder is called until it is finished."""
+    return f".{name}.{uuid.uuid4().hex[:12]}.tmp"
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a killed process of this package may have left it: anybody else's files are left alone."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 @contextmanager
@@ -16,7 +29,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     If anything goes wrong, `path` is as it was and the temporary file is gone.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -76,6 +76,8 @@ PRETRAINED = {
 }
 TUNED = {
     "stars": Tuning("mamp"),
+    "stars-36-epochs": Tuning("mamp", changes={"epochs": 36}),
+    "stars-longer": Tuning("mamp-longer", changes={"epochs": 36}),
     "stars-unbalanced": Tuning(
         "mamp", TRAINING, OWN_SUBJECT | {"epochs": 12, "lr": 3e-3, "queue_size": 2048}
     ),

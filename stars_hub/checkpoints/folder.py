@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from stars_hub.checkpoints.names import (
 )
 from stars_hub.checkpoints.tensors import dump_tensors
 from stars_hub.errors import CheckpointError
-from stars_hub.files import sync_folder, write_durably
+from stars_hub.files import sync_folder, temporary_name, write_durably
 
 # config.json last: a folder that was new and is incomplete is then no model folder.
 ALL_NAMES = (WEIGHTS_NAME, OBJECTIVE_NAME, LAYOUT_NAME, CARD_NAME, CONFIG_NAME)
@@ -208,7 +207,7 @@ def _exchange(target: Path, files: Mapping[str, bytes]) -> None:
 @contextmanager
 def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
     """A folder in `place` that holds `files`, safe on disk; what is left of it goes away at the end."""
-    staging = place / f".stars-hub-{uuid.uuid4().hex[:12]}.tmp"
+    staging = place / temporary_name("stars-hub")
     staging.mkdir()
     try:
         for name, data in files.items():

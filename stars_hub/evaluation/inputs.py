@@ -140,11 +140,10 @@ def _numbered_alike(train: SkeletonStore, test: SkeletonStore) -> tuple[Skeleton
 
 
 def _hold_out(store: SkeletonStore, held_out: list[str]) -> tuple[SkeletonStore, SkeletonStore]:
-    subjects = store.subjects.astype(str)
     known = store.known_subjects
-    if unknown := [subject for subject in held_out if subject not in known]:
+    asked, unknown = store.are_of(held_out)
+    if unknown:
         raise ConfigError(
             f"no recording is of subject {', '.join(unknown)}; there are {', '.join(known) or 'none'}"
         )
-    asked = np.isin(subjects, held_out)
-    return store.select(np.isin(subjects, known) & ~asked), store.select(asked)
+    return store.select(store.are_of(known)[0] & ~asked), store.select(asked)

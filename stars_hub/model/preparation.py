@@ -30,7 +30,7 @@ from tqdm import tqdm
 from stars_hub.errors import LayoutError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.sources import Sequences, count, iter_named
-from stars_hub.skeletons.cleaning import center_sequence, fill_gaps, limit_persons, remove_empty_frames
+from stars_hub.skeletons.cleaning import center_sequence, fill_gaps, person_order, remove_empty_frames
 from stars_hub.skeletons.conversion import convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout, layout_names
 from stars_hub.transforms.temporal import center_crop, resample_plan
@@ -68,10 +68,9 @@ class Preparation:
             raise LayoutError(_wrong_joint_count(name, joints.shape[2], source))
         joints = convert_layout(joints, source, self.target, units=self.units, up_axis=self.up_axis)
         joints = fill_gaps(joints, self.target.parents)
-        absent = ~joints.any(axis=(0, 2, 3))
-        if absent.all():
+        if not joints.any():
             warnings.warn(f"{name}: nobody is seen; its feature is that of an empty recording", stacklevel=2)
-        joints = limit_persons(joints[:, np.argsort(absent, kind="stable")], self.config.num_persons)
+        joints = joints[:, person_order(joints, self.config.num_persons)]
         if self.config.centering == "sequence":
             joints = center_sequence(joints, self.target.spine_middle)
         return remove_empty_frames(joints)

@@ -7,12 +7,15 @@ a frame is all zeros in it. No function changes its argument, and one that has n
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from stars_hub.errors import SequenceError
 from stars_hub.skeletons.gaps import fill_gaps
 from stars_hub.skeletons.identities import bridge_identities, count_switches
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from stars_hub.skeletons.presence import FloatArray, check_joints, present
+
+IntArray = npt.NDArray[np.int64]
 
 __all__ = [
     "CleaningReport",
@@ -21,6 +24,7 @@ __all__ = [
     "clean",
     "fill_gaps",
     "limit_persons",
+    "person_order",
     "present",
     "remove_empty_frames",
     "resample_fps",
@@ -75,11 +79,35 @@ def limit_persons(joints: FloatArray, num_persons: int) -> FloatArray:
         raise SequenceError(f"at least one person is kept, not {num_persons}")
     if joints.shape[1] <= num_persons:
         return joints
+    return joints[:, np.argsort(-_motion(joints), kind="stable")[:num_persons]]
+
+
+def person_order(joints: FloatArray, num_persons: int) -> IntArray:
+    """The places of the persons whom an encoder sees, as encoding and training order them.
+
+    Persons who are never there come last; of too many, those who move most are kept, as by `limit_persons`.
+
+    Args:
+        joints: (T, M, V, 3).
+        num_persons: how many an encoder takes.
+
+    Returns:
+        (min(M, num_persons),) places among the M persons.
+    """
+    if joints.shape[1] == 1:
+        return np.zeros(1, dtype=np.int64)
+    never = ~present(joints).any(axis=0)
+    first = never if joints.shape[1] <= num_persons else -_motion(joints)
+    return np.lexsort((never, first))[:num_persons]
+
+
+def _motion(joints: FloatArray) -> FloatArray:
+    """(M,), of each person the variance while there, summed over x, y and z."""
     there = present(joints)
     motion = np.zeros(joints.shape[1])
     for person in np.flatnonzero(there.any(axis=0)):
         motion[person] = np.nanvar(joints[there[:, person], person], axis=(0, 1)).sum()
-    return joints[:, np.argsort(-motion, kind="stable")[:num_persons]]
+    return motion
 
 
 def remove_empty_frames(joints: FloatArray) -> FloatArray:

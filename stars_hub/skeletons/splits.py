@@ -11,8 +11,6 @@ import numpy as np
 
 from stars_hub.errors import StoreError
 
-_MISSING = (-1, "")
-
 
 @dataclass(frozen=True)
 class SplitRule:
@@ -47,9 +45,7 @@ class SplitRule:
             pool = pool[np.sort(rows_in(column(name)[pool], allowed))]
         values = column(self.column)[pool]
         train = pool[rows_in(values, self.train)]
-        others = [
-            value for value in np.unique(values).tolist() if value not in self.train and value not in _MISSING
-        ]
+        others = [value for value in known_values(values).tolist() if value not in self.train]
         return train, pool[rows_in(values, others if self.test is None else self.test)]
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +81,46 @@ def shorten(values: Iterable[Any]) -> str:
     """The first few of many values, for a message."""
     texts = [repr(value) for value in values]
     return ", ".join(texts[:8]) + (f", … ({len(texts)} in all)" if len(texts) > 8 else "")
+
+
+def known_values(values: np.ndarray) -> np.ndarray:
+    """The different values of a column, ascending, without what stands for an unknown one."""
+    different = np.unique(values)
+    if different.dtype.kind == "U":
+        return different[different != ""]
+    return different[(different != -1) & ~np.isnan(different)]
+
+
+def as_list(values: Any) -> list[Any]:
+    """A value or many, also in an array or a tensor, as a list of plain values."""
+    if hasattr(values, "tolist"):
+        values = values.tolist()
+    return [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+
+
+def find_values(wanted: Any, values: np.ndarray) -> tuple[list[Any], list[Any]]:
+    """Which values of a column are asked for, and which of those asked for it does not have.
+
+    They are compared as text, as the command line gives them: "2" and 2.0 are subject 2.
+
+    Args:
+        wanted: a value or many.
+        values: (S,) the column.
+
+    Returns:
+        The column's own values in the order asked, and the unknown ones as given.
+    """
+    by_text = {_text(value): value for value in np.unique(values).tolist()}
+    asked = as_list(wanted)
+    found = [by_text[_text(value)] for value in asked if _text(value) in by_text]
+    return found, [value for value in asked if _text(value) not in by_text]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return str(int(value)) if whole else str(value)
 
 
 def rows_in(values: np.ndarray, listed: Iterable[Any]) -> np.ndarray:

@@ -155,11 +155,13 @@ def _open_monitored(train: SkeletonStore, config: TrainConfig) -> SkeletonStore:
 
 def _are_of(store: SkeletonStore, subjects: tuple[str, ...], field: str) -> np.ndarray:
     """(N,) bool, which recordings are of these subjects; `field` is where they were named."""
-    known = store.known_subjects
-    if unknown := sorted(set(subjects) - set(known)):
-        there = ", ".join(known) or "nobody who is known"
-        raise ConfigError(f"{field} names {', '.join(unknown)}; the recordings to choose from are of {there}")
-    return np.isin(store.subjects.astype(str), subjects)
+    chosen, unknown = store.are_of(subjects)
+    if unknown:
+        there = ", ".join(store.known_subjects) or "nobody who is known"
+        raise ConfigError(
+            f"{field} names {', '.join(sorted(unknown))}; the recordings to choose from are of {there}"
+        )
+    return chosen
 
 
 def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | None, SkeletonStore | None]:

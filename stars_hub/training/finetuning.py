@@ -3,7 +3,6 @@
 Reference: MAMP (arXiv 2308.07092) section 4.3; STARS (arXiv 2407.10935) section 4.3.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.objectives import Classification, classification_loss
 from stars_hub.skeletons.layouts import SkeletonLayout
-from stars_hub.skeletons.store import SkeletonStore
 from stars_hub.training.chunks import encode_in_chunks
 from stars_hub.training.config import FinetuneConfig
 from stars_hub.training.data import TrainData, class_names, open_labelled_data
@@ -48,9 +46,7 @@ def finetune(config: FinetuneConfig) -> TrainResult:
         SystemExit: SIGTERM came; a checkpoint was written. The code is 143.
     """
     data = open_labelled_data(config)
-    stage = FinetuneStage(config, data)
-    warn_of_more_persons(data.train, stage.objective.encoder.config.num_persons)
-    return train(stage, data)
+    return train(FinetuneStage(config, data), data)
 
 
 class FinetuneStage(Stage[FinetuneConfig]):
@@ -151,17 +147,6 @@ def build_classifier(
         return Classification.from_pretrained(config.model, **settings)
     encoder = STARSEncoder.from_pretrained(config.model)
     return Classification(encoder if same_layout else encoder.with_layout(layout), **settings)
-
-
-def warn_of_more_persons(store: SkeletonStore, num_persons: int) -> None:
-    """Say that a classifier will be asked about other persons than it learned from."""
-    if more := int((store.num_persons > num_persons).sum()):
-        warnings.warn(
-            f"{more} of {len(store)} recordings hold more than {num_persons} persons: training takes those "
-            "that are stored first, predicting those that move most; store them in that order "
-            "(skeletons.cleaning.limit_persons)",
-            stacklevel=3,
-        )
 
 
 def balanced_weights(labels: np.ndarray, num_classes: int) -> Tensor:

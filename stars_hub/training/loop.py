@@ -88,7 +88,7 @@ def resume(run: RunFolder, session: Session) -> Progress:
     session.scaler.load_state_dict(progress.scaler)
     run.rewind(progress.epoch)
     if run.writes:
-        session.saved.save_pretrained(run.last, card=session.stage.card(run.name))
+        session.saved.save_pretrained(run.last, card=session.stage.card(run.name_of(run.last)))
     run.say(f"{run.folder}: {'finished' if is_finished(config, progress) else 'resumed'}, {_place(progress)}")
     return progress
 
@@ -153,7 +153,7 @@ def finish_epoch(run: RunFolder, session: Session, progress: Progress) -> Progre
     if accuracies and (best is None or max(accuracies.values()) > best):
         best, best_epoch = max(accuracies.values()), epoch
         if run.writes:
-            session.saved.save_pretrained(run.best, card=session.stage.card(run.name))
+            session.saved.save_pretrained(run.best, card=session.stage.card(run.name_of(run.best)))
     progress = Progress(epoch=epoch, best=best, best_epoch=best_epoch)
     save(run, session, progress)
     if epoch < config.epochs and is_finished(config, progress):
@@ -167,7 +167,7 @@ def save(run: RunFolder, session: Session, progress: Progress) -> None:
         return
     progress.scaler = session.scaler.state_dict()
     save_state(run.state, session.modules, session.optimizer, progress)
-    session.saved.save_pretrained(run.last, card=session.stage.card(run.name))
+    session.saved.save_pretrained(run.last, card=session.stage.card(run.name_of(run.last)))
 
 
 def _place(progress: Progress) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from stars_hub.errors import CheckpointError, ConfigError, MissingExtraError
-from stars_hub.files import whole_file
+from stars_hub.files import is_temporary, whole_file
 from stars_hub.training.config import TrainConfig, differing_fields
 
 
@@ -46,18 +46,20 @@ class RunFolder:
         self._board: Any = None
         self._lock: int | None = None
 
-    @property
-    def name(self) -> str:
-        """The folder's own, by which model cards call the run's models."""
-        return self.folder.resolve().name
+    def name_of(self, model: Path) -> str:
+        """What a card calls one of the run's models: "mine/best" loads it beside the run's folder."""
+        return f"{self.folder.resolve().name}/{model.name}"
 
     def __enter__(self) -> "RunFolder":
         self._check(self._config, self._data)
         if self.writes:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.folder / ".lock")
-            self._sweep()
-            self._write_config()
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock = _locked(self.folder / ".lock")
+                self._sweep()
+                self._write_config()
+            except OSError as error:
+                raise ConfigError(f"output {self.folder} cannot be written: {error.strerror}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,7 +80,8 @@ class RunFolder:
         """Remove what a killed run was about to write."""
         for folder in (self.folder, self.last, self.best):
             for left in folder.glob(".*.tmp"):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+                if is_temporary(left):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _check(self, config: TrainConfig, data: str) -> None:
         if file := next((path for path in (self.folder, *self.folder.parents) if path.is_file()), None):
@@ -90,12 +93,14 @@ class RunFolder:
             if any(not name.startswith(".") for name in names):
                 raise ConfigError(f"{self.folder} is not empty and holds no run: give another folder")
             return
-        if not self.state.exists():  # it never came to its first checkpoint
-            return
         try:
             saved = json.loads(path.read_bytes())
         except ValueError as error:
             raise ConfigError(f"{path} is not JSON: {error}") from error
+        if not isinstance(saved, dict) or not saved.keys() >= {"stage", "data_fingerprint"}:
+            raise ConfigError(f"{path} is not that of a run: give another folder")
+        if not self.state.exists():  # it never came to its first checkpoint
+            return
         differing = differing_fields(config, saved)
         for key, value in (("stage", type(config).__name__), ("data_fingerprint", data)):
             if saved.get(key) != value:

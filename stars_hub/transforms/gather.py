@@ -44,7 +44,7 @@ class ClipGather:
 
     Args:
         store: the samples.
-        num_persons: M; further persons of a sample are left out.
+        num_persons: M; of more persons those who move most are taken.
         copy_absent: put person 1 in the place of persons whom a sample does not have; else zeros.
         centered: move each sample so that the middle of person 1's spine starts at the origin.
     """

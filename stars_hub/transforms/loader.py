@@ -48,13 +48,13 @@ class BatchLoader:
 
     Frames without anybody are skipped wherever they are, and unknown joints (NaN) are filled as `encode` does
     (`skeletons.cleaning.fill_gaps`), which costs time: store cleaned recordings where speed counts.
-    Persons are taken in the order in which they are stored; `cleaning.limit_persons` orders them by motion.
+    Persons who are never there come last, and of too many those who move most are kept, as `encode` does.
 
     Args:
         store: a `SkeletonStore`.
         batch_size: samples in a batch of one rank.
         num_frames: T, to which every crop is resampled.
-        num_persons: M; further persons of a sample are left out.
+        num_persons: M; of more persons those who move most are taken.
         crop: (low, high), a random part of the frames, or one number, the part in the middle.
         min_frames: the least number of frames in a random crop, where there are so many.
         rotation: largest angle about each axis in radians; 0 for none.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from stars_hub.classifiers import STARSClassifier
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.skeletons.sequence import Sequence
@@ -33,3 +34,8 @@ def clips(per_class: int, *, seed: int = 0, subjects: int = 4) -> list[Sequence]
 def encoder() -> STARSEncoder:
     torch.manual_seed(0)
     return STARSEncoder(EncoderConfig(num_frames=8, embed_dim=16, depth=2, num_heads=2)).eval()
+
+
+@pytest.fixture
+def fitted(encoder: STARSEncoder) -> STARSClassifier:
+    return STARSClassifier(encoder).fit(clips(8), mode="linear", validation=0, progress=False)

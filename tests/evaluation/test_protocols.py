@@ -32,7 +32,8 @@ def test_knn_is_scikit_learns_on_the_same_features(actions: SkeletonStore, stars
     assert result.label_names == ACTIONS
     assert result.settings == {"ks": [1, 3], "features": "pooled", "stream": "joint", "split": "cross"}
     assert result.provenance["model"] == str(stars_model)
-    assert result.provenance["data"]["train"] == actions.fingerprint
+    train, test = actions.split("cross")
+    assert result.provenance["data"] == {"train": train.fingerprint, "test": test.fingerprint}
     assert result.provenance["device"] == "cpu"
 
 
@@ -134,6 +135,16 @@ def test_semi_supervised_runs_are_those_of_finetuning_on_their_part(
     assert result.metrics["accuracy std"] == pytest.approx(np.std(found, ddof=1))
     assert result.settings["fraction"] == 0.5
     assert result.settings["seed"] == 7
+
+
+def test_a_run_of_other_people_is_never_taken_for_this_one(
+    actions: SkeletonStore, stars_model: Path, tmp_path: Path
+) -> None:
+    """Leave-one-subject-out over one folder of runs would test people who were trained on."""
+    common: dict[str, Any] = {**TINY, "progress": False, "runs_folder": tmp_path}
+    evaluate("finetune", str(stars_model), actions, subjects=[3], **common)
+    with pytest.raises(ConfigError, match="data_fingerprint"):
+        evaluate("finetune", str(stars_model), actions, subjects=[2], **common)
 
 
 def test_a_trained_classifier_beats_a_guess(actions: SkeletonStore, stars_model: Path) -> None:

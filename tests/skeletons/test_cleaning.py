@@ -122,23 +122,6 @@ def test_nothing_to_do_costs_no_copy() -> None:
     assert clean(joints, layout="ntu25")[0] is joints
 
 
-def test_those_who_move_most_stay_in_order_of_motion() -> None:
-    rng = np.random.default_rng(0)
-    still, lively, swaying, late = (
-        rng.normal(0, 1, (4, 30, 25, 3)) * np.array([0.1, 3, 1, 2])[:, None, None, None]
-    )
-    late[:28] = 0  # two frames only: the frames without a person do not count
-    joints = np.stack([still, lively, swaying, late], axis=1)
-    found = limit_persons(joints, 3)
-    for person, expected in enumerate((lively, late, swaying)):
-        assert (found[:, person] == expected).all()
-    motion = [
-        body[body.any(axis=(1, 2))].reshape(-1, 3).var(axis=0).sum()
-        for body in (still, lively, swaying, late)
-    ]
-    assert np.argsort(motion)[::-1][:3].tolist() == [1, 3, 2]
-
-
 def test_empty_frames_go_wherever_they_are() -> None:
     joints = np.concatenate([track(0, 1, 0, 2, 0), track(0, 0, 0, 3, 0)], axis=1)
     joints[[0, 2, 4]] = 0

@@ -16,8 +16,8 @@ from stars_hub.skeletons.pku import read_pku
 from stars_hub.skeletons.readers import read_sequences
 from stars_hub.skeletons.readers.decimals import WIDTH, parse_decimals
 from tests.motions import drifting
+from tests.skeletons.recorded_files import wide
 from tests.skeletons.test_ntu import write_skeleton
-from tests.skeletons.test_readers import wide
 
 FEW, MANY = 250, 20_000
 

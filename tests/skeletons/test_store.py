@@ -1,57 +1,15 @@
 """A store gives back what was put in, refuses what cannot be, and its views copy nothing."""
 
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stars_hub.errors import LayoutError, StoreError
-from stars_hub.skeletons import convert_layout
-from stars_hub.skeletons.layouts import SkeletonLayout
+from stars_hub.errors import StoreError
 from stars_hub.skeletons.sequence import Sequence
-from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
-from tests.motions import drifting
-
-TRIPOD = SkeletonLayout(
-    name="tripod",
-    joint_names=("hip", "left", "right"),
-    parents=(-1, 0, 0),
-    mirror_pairs=((1, 2),),
-    root=0,
-    spine_middle=0,
-)
-
-
-def motions(count: int = 12, seed: int = 0) -> list[np.ndarray]:
-    """Sequences of 1 to 3 persons and 1 to 20 frames, the last person sometimes absent."""
-    random = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        joints = random.normal(size=(random.integers(1, 21), random.integers(1, 4), 3, 3)).astype(np.float32)
-        if joints.shape[1] > 1 and random.random() < 0.5:
-            joints[:, random.integers(joints.shape[1])] = 0
-        made.append(joints)
-    return made
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> SkeletonStore:
-    return SkeletonStore.create(
-        tmp_path / "store",
-        motions(),
-        layout=TRIPOD,
-        labels=[2, 0, 1] * 4,
-        subjects=[4, 3, 2, 1] * 3,
-        names=[f"take{i:02d}" for i in range(12)],
-        label_names=["walk", "wave", "größe"],
-        fps=25,
-        camera=[1, 2, None] * 4,
-        room=["hall", "", "cellar"] * 4,
-        weight=[0.5, None, -1.0] * 4,
-    )
+from tests.skeletons.small_stores import TRIPOD, motions
 
 
 def test_gives_back_what_was_put_in(store: SkeletonStore) -> None:
@@ -110,19 +68,6 @@ def test_a_store_of_nobody_at_all(tmp_path: Path) -> None:
     store = SkeletonStore.create(tmp_path / "s", [np.zeros((4, 3, 3))], layout=TRIPOD)
     store.verify()
     assert store[0].joints.shape == (4, 1, 3, 3)
-
-
-def test_person_spans_gather_every_sample(store: SkeletonStore) -> None:
-    view = store.select([5, 0, 7])
-    starts, lengths = view.person_spans(num_persons=3)
-    for sample, spans, length in zip(view, starts, lengths, strict=True):
-        for person, start in enumerate(spans):
-            if person >= sample.joints.shape[1] or start < 0:
-                assert person >= sample.joints.shape[1] or not sample.joints[:, person].any()
-            else:
-                np.testing.assert_array_equal(store.frames[start : start + length], sample.joints[:, person])
-    one, _ = view.person_spans(np.array([2]), num_persons=1)
-    assert one.tolist() == [[starts[2, 0]]]
 
 
 def test_nan_is_kept_and_float16_halves_the_file(tmp_path: Path) -> None:
@@ -223,129 +168,6 @@ def test_no_sequences_and_a_path_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_select_keeps_track_of_samples(store: SkeletonStore) -> None:
-    view = store.select(label=["wave", 2], subject=2)
-    assert view.names.tolist() == ["take02", "take06"]
-    assert view.sample_ids.tolist() == [0, 1]
-    assert view.source_ids.tolist() == [2, 6]
-    assert view.frames is store.frames
-    assert store.select(store.lengths > 10).names.tolist() == store.names[store.lengths > 10].tolist()
-    assert store[3:6].select([2, -1, 0]).source_ids.tolist() == [5, 5, 3]
-    assert store[[1, 2]].names.tolist() == ["take01", "take02"]
-    assert store.select(room="cellar").source_ids.tolist() == [2, 5, 8, 11]
-    assert len(store.select([])) == len(store.select(camera=99)) == 0
-    for wrong in ([12], [-13], [0.5], [[1]], [True]):
-        with pytest.raises(StoreError, match="select"):
-            store.select(wrong)
-    with pytest.raises(StoreError, match="no label 'fly'"):
-        store.select(label="fly")
-
-
-def test_renumber_labels(store: SkeletonStore) -> None:
-    view = store.select(label=[0, 2])
-    assert view.labels.tolist() == [2, 0] * 4
-    assert view.label_names == store.label_names
-    new = view.renumber_labels()
-    assert new.labels.tolist() == [1, 0] * 4
-    assert new[0].label == 1
-    assert new.label_names == ["walk", "größe"]
-    again = new.select(label="größe").renumber_labels()
-    assert (again.labels.tolist(), again.label_names, again[0].label) == ([0] * 4, ["größe"], 0)
-
-
-def test_split_by_subject_name_fraction_and_declared_rule(store: SkeletonStore, tmp_path: Path) -> None:
-    train, test = store.split(subjects=[3, 1])
-    assert train.subjects.tolist() == [3, 3, 3, 1, 1, 1]
-    assert test.subjects.tolist() == [2, 2, 2, 4, 4, 4]
-    assert train.names.tolist() == ["take01", "take05", "take09", "take03", "take07", "take11"]
-    train, test = store.split(names=["take05", "take00"])
-    assert (train.names.tolist(), len(test)) == (["take05", "take00"], 10)
-    train, test = store.split(fraction=0.5, seed=3)
-    assert np.bincount(train.labels).tolist() == [2, 2, 2]
-    assert sorted([*train.source_ids, *test.source_ids]) == list(range(12))
-    assert store.split(fraction=0.5, seed=3)[0].source_ids.tolist() == train.source_ids.tolist()
-    assert any(
-        store.split(fraction=0.5, seed=seed)[0].source_ids.tolist() != train.source_ids.tolist()
-        for seed in range(3)
-    )
-    declared = store.copy(tmp_path / "copy")
-    with pytest.raises(StoreError, match=r"no split 'xsub' \(declared: none\): name subjects instead"):
-        declared.split("xsub")
-    with pytest.raises(StoreError, match="expected one of rule, subjects, names, fraction, got 2"):
-        store.split("xsub", fraction=0.5)
-    with pytest.raises(
-        StoreError, match="no sample has a subject among the training ones 9; this store has 1, 2, 3, 4"
-    ):
-        store.split(subjects=[9])
-    rule = SplitRule("subject", train=(4, 2), where={"camera": (1, 2)})
-    store = SkeletonStore.create(tmp_path / "t", store, layout=TRIPOD, splits={"xsub": rule})
-    train, test = store.split("xsub")
-    assert train.names.tolist() == ["take00", "take04", "take06", "take10"]
-    assert test.names.tolist() == ["take03", "take07", "take01", "take09"]
-    assert store.split_names == ["xsub"]
-
-
-def test_copy_and_pickle_keep_everything(store: SkeletonStore, tmp_path: Path) -> None:
-    view = store.select(label=[0, 1])[1:]
-    for other in (view.copy(tmp_path / "copy"), pickle.loads(pickle.dumps(view))):
-        assert other.names.tolist() == view.names.tolist()
-        assert other.labels.tolist() == view.labels.tolist()
-        assert (other.label_names, other.layout, other.fps) == (view.label_names, view.layout, view.fps)
-        for mine, its in zip(view, other, strict=True):
-            np.testing.assert_array_equal(mine.joints, its.joints)
-            assert mine.columns == its.columns
-    assert len(pickle.dumps(store)) < 2000  # no frames travel
-
-
-def test_concatenate_merges_labels_by_name(store: SkeletonStore, tmp_path: Path) -> None:
-    other = SkeletonStore.create(
-        tmp_path / "other",
-        motions(3, seed=5),
-        layout=TRIPOD,
-        labels=["jump", "wave", "jump"],
-        fps=25,
-        site=["a", "b", "c"],
-    )
-    joined = SkeletonStore.concatenate([store.select(label="wave"), other, store[:1]])
-    assert joined.label_names == ["walk", "wave", "größe", "jump"]
-    assert joined.labels.tolist() == [1, 1, 1, 1, 3, 1, 3, 2]
-    assert joined.column("source").tolist() == ["store"] * 4 + ["other"] * 3 + ["store"]
-    assert joined.column("site").tolist() == [""] * 4 + ["a", "b", "c", ""]
-    assert joined.subjects.tolist() == [2, 3, 4, 1, -1, -1, -1, 4] or joined.subjects[4] == -1
-    expected = [*store.select(label="wave"), *other, store[0]]
-    starts, lengths = joined.person_spans()
-    for index, (sample, want) in enumerate(zip(joined, expected, strict=True)):
-        np.testing.assert_array_equal(sample.joints, want.joints)
-        if starts[index, 0] >= 0:
-            rows = starts[index, 0] + np.arange(lengths[index])
-            np.testing.assert_array_equal(joined.frames[rows], want.joints[:, 0])
-    assert len(joined.frames) == len(store.frames) + len(other.frames)
-    np.testing.assert_array_equal(
-        joined.frames[len(store.frames) - 1 : len(store.frames) + 1], [store.frames[-1], other.frames[0]]
-    )
-    copied = joined.copy(tmp_path / "joined")
-    assert copied.names.tolist() == joined.names.tolist()
-    assert copied.split(subjects=[2])[0].labels.tolist()
-    joined.verify()
-    again = pickle.loads(pickle.dumps(joined))
-    np.testing.assert_array_equal(again[4].joints, joined[4].joints)
-    with pytest.raises(StoreError, match="the frame rates differ: 25 and 30"):
-        SkeletonStore.concatenate([store, SkeletonStore.create(tmp_path / "f", motions(1), layout=TRIPOD)])
-    with pytest.raises(StoreError, match="the layouts differ"):
-        SkeletonStore.concatenate(
-            [store, SkeletonStore.create(tmp_path / "l", np.ones((1, 4, 25, 3)), layout="ntu25", fps=25)]
-        )
-    with pytest.raises(StoreError, match="labels are merged by name, but nolabels has no label names"):
-        SkeletonStore.concatenate(
-            [
-                store,
-                SkeletonStore.create(tmp_path / "nolabels", motions(1), layout=TRIPOD, fps=25, labels=[0]),
-            ]
-        )
-    with pytest.raises(StoreError, match="at least one store"):
-        SkeletonStore.concatenate([])
-
-
 def test_an_existing_folder_is_never_overwritten(store: SkeletonStore, tmp_path: Path) -> None:
     before = store.fingerprint
     with pytest.raises(StoreError, match="exists already: delete it or choose another name"):
@@ -374,20 +196,3 @@ def test_every_array_opens_with_plain_numpy(store: SkeletonStore) -> None:
     arrays = ["crcs.npy", "frames.npy", "lengths.npy", "person_offsets.npy", "person_starts.npy"]
     assert sorted(path.name for path in store.folder.iterdir()) == ["columns", *arrays, "store.json"]
     assert [path.name for path in store.folder.parent.iterdir()] == ["store"]
-
-
-def test_a_copy_in_another_layout(tmp_path: Path) -> None:
-    joints = [drifting(5, persons=2), drifting(3)]
-    store = SkeletonStore.create(tmp_path / "ntu", joints, layout="ntu25", labels=["a", "b"], subjects=[1, 2])
-    kinect = store.copy(tmp_path / "kinect", layout="kinect20")
-    assert (kinect.layout.name, kinect.label_names, kinect.subjects.tolist()) == (
-        "kinect20",
-        ["a", "b"],
-        [1, 2],
-    )
-    for sample, original in zip(kinect, joints, strict=True):
-        np.testing.assert_array_equal(sample.joints, convert_layout(original, "ntu25", "kinect20"))
-    tail = SkeletonLayout("tail2", ("tail_base", "tail_tip"), (-1, 0), (), root=0, spine_middle=0)
-    with pytest.raises(LayoutError, match="no joint of 'tail2'"):
-        store.copy(tmp_path / "none", layout=tail)
-    assert not (tmp_path / "none").exists()

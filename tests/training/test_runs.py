@@ -180,6 +180,31 @@ def test_folder_of_something_else_is_refused(config: Make, tmp_path: Path) -> No
         run(config())
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", '{"model_type": "stars"}'])
+def test_a_config_of_something_else_stays(config: Make, tmp_path: Path, text: str) -> None:
+    """Such as a model's, if output and model are the same folder."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.json is not that of a run"):
+        run(config())
+    assert (tmp_path / "run" / "config.json").read_text() == text
+
+
+def test_only_own_temporary_files_are_swept(config: Make, tmp_path: Path) -> None:
+    kept, left = (tmp_path / "run" / name for name in (".notes.tmp", ".config.json.0123456789ab.tmp"))
+    for folder in (kept, left):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    run(config(epochs=1))
+    assert (kept / "file").exists()
+    assert not left.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(config: Make) -> None:
+    with pytest.raises(ConfigError, match="output /proc/none/run cannot be written"):
+        run(config(output="/proc/none/run"))
+
+
 def test_a_reader_looks_while_the_writer_makes_the_run(
     config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +213,7 @@ def test_a_reader_looks_while_the_writer_makes_the_run(
     listing = Path.iterdir
 
     def listing_after_the_writer(folder: Path) -> Iterator[Path]:
-        (tmp_path / "run" / "config.json").write_text("{}")
+        (tmp_path / "run" / "config.json").write_text('{"stage": "", "data_fingerprint": ""}')
         return listing(folder)
 
     monkeypatch.setattr(Path, "iterdir", listing_after_the_writer)

@@ -1,6 +1,7 @@
 """Reading: a store as a sequence of samples and as arrays over all of them."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
+from stars_hub.skeletons.splits import find_values, known_values, rows_in
 from stars_hub.skeletons.store.format import NO_NUMBER, decode_column, plain_value
 from stars_hub.skeletons.store.join import JoinedSource
 from stars_hub.skeletons.store.source import StoreSource
@@ -132,7 +134,17 @@ class StoreArrays:
     @property
     def known_subjects(self) -> list[str]:
         """The subjects that are known, as text, in its order."""
-        return sorted(set(self.subjects.astype(str).tolist()) - {str(NO_NUMBER), ""})
+        return sorted(known_values(self.subjects).astype(str).tolist())
+
+    def are_of(self, subjects: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
+        """Which samples are of these subjects, (N,) bool, and of whom of them there is none.
+
+        Subjects are numbers or text: "2" is subject 2.
+        """
+        found, unknown = find_values(subjects, known_values(self.subjects))
+        mask = np.zeros(len(self), dtype=bool)
+        mask[rows_in(self.subjects, found)] = True
+        return mask, unknown
 
     @property
     def lengths(self) -> np.ndarray:
@@ -216,7 +228,13 @@ class StoreArrays:
         ]
         return "\n".join(lines)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A digest that two stores share only if all of their contents are equal."""
-        return self._source.fingerprint
+        """A digest that two stores, or selections, share only if all of their contents are equal."""
+        everything = np.arange(self._source.num_samples)
+        if self._label_ids is None and np.array_equal(self._rows, everything):
+            return self._source.fingerprint
+        selection = hashlib.blake2b(np.asarray(self._rows, dtype="<i8").tobytes(), digest_size=16)
+        if self._label_ids is not None:
+            selection.update(b"labels" + np.asarray(self._label_ids, dtype="<i8").tobytes())
+        return f"{self._source.fingerprint}/{selection.hexdigest()}"

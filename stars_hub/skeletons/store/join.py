@@ -22,12 +22,14 @@ class Part:
         rows: which of its samples.
         labels: (N,) their labels, as the view numbers them.
         label_names: the names of those.
+        fingerprint: of the selection.
     """
 
     source: "StoreSource | JoinedSource"
     rows: np.ndarray
     labels: np.ndarray
     label_names: list[str] | None
+    fingerprint: str
 
 
 class JoinedFrames:
@@ -115,7 +117,7 @@ class JoinedSource:
         }
         self.frames = JoinedFrames([source.frames for source in sources])
         self.folders = [folder for source in sources for folder in source.folders]
-        self.fingerprint = "+".join(source.fingerprint for source in sources)
+        self.fingerprint = "+".join(part.fingerprint for part in self._parts)
         counts, starts = [], []
         for part in self._parts:
             offsets = part.source.person_offsets

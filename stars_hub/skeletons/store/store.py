@@ -11,11 +11,12 @@ from stars_hub.errors import StoreError
 from stars_hub.skeletons.conversion import convert_layout
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from stars_hub.skeletons.sequence import Sequence
-from stars_hub.skeletons.splits import SplitRule, fraction_split, rows_in, shorten
+from stars_hub.skeletons.splits import SplitRule, fraction_split, known_values, rows_in, shorten
 from stars_hub.skeletons.store.arrays import StoreArrays
 from stars_hub.skeletons.store.create import write_sequences
-from stars_hub.skeletons.store.format import NO_NUMBER
+from stars_hub.skeletons.store.format import NO_NUMBER, decode_column
 from stars_hub.skeletons.store.join import JoinedSource, Part
+from stars_hub.skeletons.store.selection import known_or_refuse, label_numbers, rows_of
 from stars_hub.skeletons.store.source import StoreSource
 from stars_hub.skeletons.store.verify import verify_folder
 
@@ -110,7 +111,9 @@ class SkeletonStore(StoreArrays):
         Raises:
             StoreError: layouts or frame rates differ, or only some stores have label names.
         """
-        return cls(JoinedSource([Part(p._source, p._rows, p.labels, p.label_names) for p in stores]))
+        return cls(
+            JoinedSource([Part(p._source, p._rows, p.labels, p.label_names, p.fingerprint) for p in stores])
+        )
 
     def copy(
         self,
@@ -170,47 +173,27 @@ class SkeletonStore(StoreArrays):
         Args:
             which: (N,) bool mask, or indices.
             conditions: a column's name and the value, or the values, that it may have: label=[0, 4],
-                label="wave", camera=2. All must hold.
+                label="wave", camera=2, subject="2". All must hold, which no sample of this view need do.
 
         Raises:
-            StoreError: no such column, label name or index.
+            StoreError: no such column or index, or a value that is nowhere in the whole store.
         """
-        view = self if which is None else self._view(self._rows[self._indices(which)])
-        for name, values in conditions.items():
-            wanted = [values] if isinstance(values, str) or not np.iterable(values) else list(values)
+        view = self if which is None else self._view(self._rows[rows_of(which, len(self))])
+        for name, wanted in conditions.items():
             if name == "label":
-                wanted = [self._label_number(value) for value in wanted]
-            column = view.labels if name == "label" else view.column(name)
-            view = view._view(view._rows[np.sort(rows_in(column, wanted))])
+                column, found = view.labels, label_numbers(wanted, self.label_names, self._num_labels)
+            else:
+                there = decode_column(self._source.raw_column(name))
+                column, found = view.column(name), known_or_refuse(name, wanted, there)
+            view = view._view(view._rows[np.sort(rows_in(column, found))])
         return view
 
-    def _indices(self, which: Any) -> np.ndarray:
-        indices = np.asarray(which)
-        if indices.size == 0:
-            return np.empty(0, dtype=np.int64)
-        if indices.ndim != 1 or indices.dtype.kind not in "biu":
-            raise StoreError(
-                f"select: expected a mask or indices (N,), got {indices.dtype} of shape {indices.shape}"
-            )
-        if indices.dtype.kind == "b":
-            if len(indices) != len(self):
-                raise StoreError(
-                    f"select: the mask has {len(indices)} entries, the store {len(self)} samples"
-                )
-            return np.flatnonzero(indices)
-        if indices.min() < -len(self) or indices.max() >= len(self):
-            raise StoreError(
-                f"select: indices must be below {len(self)}, the number of samples, got {indices.max()}"
-            )
-        return indices
-
-    def _label_number(self, label: Any) -> int:
-        if not isinstance(label, str):
-            return int(label)
-        names = self.label_names or []
-        if label not in names:
-            raise StoreError(f"there is no label {label!r}; the labels are {names}")
-        return names.index(label)
+    @property
+    def _num_labels(self) -> int:
+        """Labels are below this number in the whole store."""
+        if self._label_ids is not None:
+            return int(self._label_ids.max(initial=NO_NUMBER)) + 1
+        return len(self.label_names or ()) or int(self._source.raw_column("label").max(initial=NO_NUMBER)) + 1
 
     def renumber_labels(self) -> "SkeletonStore":
         """The same samples with the labels that occur numbered 0, 1, … in their old order."""
@@ -237,14 +220,15 @@ class SkeletonStore(StoreArrays):
         Args:
             rule: the name of a split that the store declares (see `split_names`; "xsub", "xset",
                 "ntu60_xsub", "few_shot", … on prepared NTU data), or a rule of one's own.
-            subjects: the training subjects; the other known ones test.
+            subjects: the training subjects, as numbers or text; the other known ones test.
             names: the training samples; the others test.
             fraction: this share trains, drawn at random.
             seed: of that draw.
             stratify: draw the fraction of every class alike.
 
         Raises:
-            StoreError: not exactly one way was given, or the store does not know the split.
+            StoreError: not exactly one way was given, the store does not know the split, or no sample is
+                of one of the subjects or names. (A rule may name what a part of a dataset lacks.)
         """
         given = [way for way in (rule, subjects, names, fraction) if way is not None]
         if len(given) != 1:
@@ -265,10 +249,10 @@ class SkeletonStore(StoreArrays):
     def _split_rule(
         self, rule: str | SplitRule | None, subjects: Iterable[Any] | None, names: Iterable[str] | None
     ) -> SplitRule:
-        if subjects is not None:
-            return SplitRule("subject", train=tuple(subjects))
-        if names is not None:
-            return SplitRule("name", train=tuple(names))
+        for column, listed in (("subject", subjects), ("name", names)):
+            if listed is not None:
+                there = known_values(self.column(column))
+                return SplitRule(column, train=tuple(known_or_refuse(column, listed, there)))
         if isinstance(rule, SplitRule):
             return rule
         if rule is None or rule not in self._source.splits:

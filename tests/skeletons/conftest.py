@@ -1,0 +1,25 @@
+"""A small store that has everything: labels, names, columns with gaps, absent persons."""
+
+from pathlib import Path
+
+import pytest
+
+from stars_hub.skeletons.store import SkeletonStore
+from tests.skeletons.small_stores import TRIPOD, motions
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SkeletonStore:
+    return SkeletonStore.create(
+        tmp_path / "store",
+        motions(),
+        layout=TRIPOD,
+        labels=[2, 0, 1] * 4,
+        subjects=[4, 3, 2, 1] * 3,
+        names=[f"take{i:02d}" for i in range(12)],
+        label_names=["walk", "wave", "größe"],
+        fps=25,
+        camera=[1, 2, None] * 4,
+        room=["hall", "", "cellar"] * 4,
+        weight=[0.5, None, -1.0] * 4,
+    )
