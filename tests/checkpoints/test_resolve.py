@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stars_hub.checkpoints import list_models, resolve, resolve_model
 from stars_hub.errors import CheckpointError
+from stars_hub.model.encoder import STARSEncoder
+from tests.motions import drifting
 
 
 @pytest.fixture
@@ -110,9 +113,15 @@ def test_an_unknown_bundled_name(bundle: Path) -> None:
         resolve_model("something else")
 
 
-def test_every_bundled_model_is_whole() -> None:
+def test_the_bundled_models_are_there_and_load() -> None:
+    assert list_models() == ["stars-mini", "stars-mini-mamp"]
+    motion, features = [drifting(20)], []
     for name in list_models():
-        assert (resolve_model(name) / "README.md").is_file()
+        assert name in (resolve_model(name) / "README.md").read_text(encoding="utf-8")
+        features.append(STARSEncoder.from_pretrained(name).encode(motion, progress=False))
+        assert features[-1].shape == (1, 128)
+        assert np.isfinite(features[-1]).all()
+    assert not np.allclose(*features)
 
 
 def test_two_revisions_and_none() -> None:

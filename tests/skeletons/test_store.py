@@ -1,13 +1,16 @@
 """A store gives back what was put in, refuses what cannot be, and its views copy nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.sequence import Sequence
+from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store import SkeletonStore
 from tests.skeletons.small_stores import TRIPOD, motions
 
@@ -141,16 +144,27 @@ def test_a_bad_sequence_is_refused_by_name(tmp_path: Path, joints: object, messa
         ({"labels": ["wave", "fly"], "label_names": ["wave"]}, "'fly' is not among the label names"),
         ({"labels": [0, 2], "label_names": ["a", "b"]}, "label of 0 or more and below 2, .* got 2"),
         ({"labels": [0, -2]}, "label of 0 or more, got -2"),
-        ({"labels": [0, "wave"]}, "labels mix numbers and text"),
+        ({"labels": [0, "wave"]}, "labels mix numbers and text, for example 0 and 'wave': give label_names"),
         ({"labels": [0.5, 1]}, "expected a label as a whole number or text, got 0.5"),
-        ({"camera": [0, "left"]}, "column 'camera' mixes text and numbers"),
+        ({"camera": [0, "left"]}, "column 'camera' mixes text and numbers, for example 0 and 'left'"),
+        ({"camera": ["left", 0.5]}, "column 'camera' mixes text and numbers, for example 'left' and 0.5"),
         ({"camera": [0, [1]]}, "column 'camera': expected a number or text"),
         ({"camera": [0, "a\0"]}, "NUL"),
         ({"names": ["fine", "\ud800"]}, "lone surrogates"),
         ({"camera": [0, 2**63]}, "does not fit into 64 bits"),
         ({"Camera": [0, 1]}, "column 'Camera': expected a lower-case identifier"),
         ({"dtype": "float64"}, "dtype: expected one of float32, float16"),
-        ({"fps": 0}, "fps"),
+        ({"fps": 0}, "fps: expected a positive number, got 0"),
+        ({"fps": -30}, "fps: expected a positive number, got -30"),
+        ({"fps": float("inf")}, "fps: expected a positive number, got inf"),
+        ({"fps": float("nan")}, "fps: expected a positive number, got nan"),
+        ({"fps": "30"}, "fps: expected a positive number, got '30'"),
+        ({"label_names": ["a", "b", "a"]}, "label_names: expected different names, got 'a' more than once"),
+        ({"label_names": "ab"}, "label_names: expected a list of values, got 'ab'"),
+        ({"label_names": 2}, "label_names: expected a list of values, got 2"),
+        ({"labels": "ab"}, "label: expected a list of values, got 'ab'"),
+        ({"subjects": np.array(3)}, "subject: expected a list of values, got 3"),
+        ({"provenance": {"by": Path()}}, "provenance: expected what JSON can hold, got"),
         ({"splits": {"xsub": {"train": [1]}}}, "expected a split rule with column and train"),
     ],
 )
@@ -158,6 +172,29 @@ def test_bad_metadata_is_refused(tmp_path: Path, settings: dict, message: str) -
     with pytest.raises(StoreError, match=message):
         SkeletonStore.create(tmp_path / "s", motions(2), layout=TRIPOD, **settings)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("array", [np.array, torch.tensor], ids=["numpy", "torch"])
+def test_takes_arrays_and_tensors_for_metadata(tmp_path: Path, array: Callable[[list], Any]) -> None:
+    store = SkeletonStore.create(
+        tmp_path / "s",
+        motions(4),
+        layout=TRIPOD,
+        labels=array([0, 1, -1, 1]),
+        label_names=np.array(["walk", "wave"]),
+        subjects=array([7, 8, 7, 8]),
+        fps=np.float32(25),
+        weight=array([0.5, 1.0, -1.0, 2.0]),
+        correct=array([True, False, True, True]),
+        splits={"odd": SplitRule("subject", train=tuple(np.array([8])))},
+        provenance={"scale": np.float32(2)},
+    )
+    assert store.labels.tolist() == [0, 1, -1, 1]
+    assert store.subjects.tolist() == [7, 8, 7, 8]
+    assert store.column("weight").tolist() == [0.5, 1.0, -1.0, 2.0]
+    assert store.column("correct").tolist() == [1, 0, 1, 1]
+    assert (store.label_names, store.fps, store.provenance) == (["walk", "wave"], 25, {"scale": 2})
+    assert store.split("odd")[0].subjects.tolist() == [8, 8]
 
 
 def test_no_sequences_and_a_path_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Builds that are killed, starved of space or doubled: the next one finishes, and the store verifies."""
 
-import multiprocessing
 import os
 import random
 import resource
@@ -10,7 +9,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,41 +16,10 @@ import numpy as np
 import pytest
 
 from stars_hub.errors import StoreError
+from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.store import SkeletonStore, StoreBuilder
 from stars_hub.skeletons.store.journal import JOURNAL_NAME
-
-COUNT = 60
-
-
-def sequences(count: int = COUNT, seed: int = 0, *, pause: float = 0.0) -> Iterator[np.ndarray]:
-    source = np.random.default_rng(seed)
-    for _ in range(count):
-        time.sleep(pause)
-        yield source.normal(size=(source.integers(5, 40), 25, 3)).astype(np.float32)
-
-
-def build(folder: Path, count: int = COUNT, seed: int = 0, *, pause: float = 0.0) -> SkeletonStore:
-    given = sequences(count, seed, pause=pause)
-    return SkeletonStore.create(folder, given, layout="ntu25", labels=[i % 3 for i in range(count)])
-
-
-def journal_lines(folder: Path) -> int:
-    """Samples that an interrupted build has finished."""
-    path = folder.with_name(f".{folder.name}.building") / JOURNAL_NAME
-    return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> SkeletonStore:
-    """The store that no one interrupted."""
-    return build(tmp_path_factory.mktemp("whole") / "store")
-
-
-def check_finished(folder: Path, whole: SkeletonStore) -> None:
-    store = SkeletonStore.open(folder)
-    store.verify()
-    assert store.fingerprint == whole.fingerprint
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+from tests.skeletons.builds import COUNT, build, check_finished, journal_lines, sequences
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.3, 0.5001, 0.77, 0.999])
@@ -103,6 +70,61 @@ def test_resumes_only_as_far_as_the_sequences_agree(tmp_path: Path, whole: Skele
     store.verify()
 
 
+def test_a_build_that_fails_says_what_it_leaves_and_goes_on(tmp_path: Path, whole: SkeletonStore) -> None:
+    folder = tmp_path / "store"
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for joints in sequences():
+            taken += 1
+            yield joints
+
+    labels: list[int | str] = [i % 3 for i in range(COUNT)]
+    for place in (30, 40):  # the second build knows the kind of labels from what the first one left
+        taken = 0
+        wrong = [*labels[:place], "wave", *labels[place + 1 :]]
+        with pytest.raises(
+            StoreError, match=r"mix numbers and text.* is kept in .*\.store\.building"
+        ) as error:
+            SkeletonStore.create(folder, counted(), layout="ntu25", labels=wrong)
+        assert str(folder.with_name(".store.building")) in str(error.value)
+        assert taken == place + 1
+        assert journal_lines(folder) == place
+    with pytest.raises(StoreError, match=r"got more values than the 60 sequences.* is kept in"):
+        SkeletonStore.create(folder, counted(), layout="ntu25", labels=[*labels, 0])
+    assert journal_lines(folder) == COUNT
+    build(folder)
+    check_finished(folder, whole)
+
+
+def test_a_build_that_fails_at_once_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as error:
+        SkeletonStore.create(tmp_path / "store", sequences(2), layout="ntu25", labels=[0.5, 1])
+    assert "kept" not in str(error.value)
+    given = list(sequences(3))
+    for labels, message in (([0, 1], "only 2 values for more"), ([0] * 4, "more values than the 3")):
+        with pytest.raises(StoreError, match=message) as error:
+            SkeletonStore.create(tmp_path / "store", given, layout="ntu25", labels=labels)
+        assert "kept" not in str(error.value)
+    with pytest.raises(StoreError, match="splits: expected what JSON can hold"):
+        SkeletonStore.create(tmp_path / "store", given, layout="ntu25", splits={"a": {"column": object()}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_column_of_two_kinds_is_refused_where_the_second_comes(tmp_path: Path) -> None:
+    with StoreBuilder(tmp_path / "store", layout="ntu25") as builder:
+        joints = next(sequences(1))
+        for number, site in enumerate((None, "hall", None, "7")):
+            builder.add(str(number), [Sequence(joints, name=f"s{number}", columns={"site": site})])
+        with pytest.raises(StoreError, match=r"'s4': column 'site' mixes .* for example 'hall' and 7$"):
+            builder.add("4", [Sequence(joints, name="s4", columns={"site": 7})])
+        with pytest.raises(StoreError, match=r"mixes text and numbers, for example 1 and 'b'"):
+            builder.add("4", [Sequence(joints, name="s4", columns={"room": room}) for room in (1, "b")])
+        assert builder.num_samples == 4
+        builder.finish()
+    assert SkeletonStore.open(tmp_path / "store").column("site").tolist() == ["", "hall", "", "7"]
+
+
 def test_a_build_with_other_settings_starts_anew(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     with StoreBuilder(folder, layout="ntu25", dtype="float16") as builder:
@@ -116,15 +138,14 @@ def test_a_build_with_other_settings_starts_anew(tmp_path: Path) -> None:
 CHILD = """
     import sys
     from pathlib import Path
-    sys.path.insert(0, {tests!r})
-    from test_store_builds import build
+    from tests.skeletons.builds import build
     print("ready", flush=True)
     build(Path(sys.argv[1]), pause=0.002)
 """
 
 
 def start_child(folder: Path) -> "subprocess.Popen[str]":
-    code = textwrap.dedent(CHILD.format(tests=str(Path(__file__).parent)))
+    code = textwrap.dedent(CHILD)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
@@ -228,56 +249,3 @@ def test_a_full_tmpfs(tmp_path: Path, whole: SkeletonStore) -> None:
         check_finished(disk / "store", whole)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_every_damaged_byte_is_found(tmp_path: Path) -> None:
-    source = random.Random(1)
-    store = build(tmp_path / "store", 8)
-    for path in sorted(path for path in store.folder.rglob("*") if path.is_file()):
-        good = path.read_bytes()
-        for place in {0, len(good) - 1, *(source.randrange(len(good)) for _ in range(4))}:
-            path.write_bytes(good[:place] + bytes([good[place] ^ 0x41]) + good[place + 1 :])
-            with pytest.raises(StoreError, match=r"damaged|changed|cannot be|manifest|format version"):
-                SkeletonStore.open(store.folder).verify()
-        path.write_bytes(good[:-1])
-        with pytest.raises(StoreError, match=r"damaged|changed|cannot be"):
-            SkeletonStore.open(store.folder)
-        path.unlink()
-        with pytest.raises(StoreError, match=r"is missing|is no skeleton store"):
-            SkeletonStore.open(store.folder)
-        path.write_bytes(good)
-    store.verify()
-
-
-def test_verify_names_the_first_damaged_sample(tmp_path: Path) -> None:
-    store = build(tmp_path / "store", 8)
-    starts, _ = store.person_spans()
-    with (store.folder / "frames.npy").open("r+b") as file:
-        file.seek(128 + int(starts[5, 0]) * 300 + 7)
-        file.write(b"\x00\xff")
-    with pytest.raises(StoreError, match="frames of sample 5 \\('000005'"):
-        store.verify()
-
-
-def read_all(folder: Path) -> float:
-    return float(sum(sample.joints.sum(dtype=np.float64) for sample in SkeletonStore.open(folder)))
-
-
-def test_many_processes_read_one_store(whole: SkeletonStore) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
-        sums = list(pool.map(read_all, [whole.folder] * 4))
-    assert sums == [sum(float(joints.sum(dtype=np.float64)) for joints in sequences())] * 4
-
-
-def test_open_says_what_is_wrong(tmp_path: Path) -> None:
-    for folder in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(StoreError, match="is no skeleton store: it holds no store"):
-            SkeletonStore.open(folder)
-    (tmp_path / "store.json").write_text('{"format_version": 99}')
-    with pytest.raises(StoreError, match="format version 99, this release reads up to 1: update"):
-        SkeletonStore.open(tmp_path)
-    for text in ("[]", "{", '{"format_version": "1"}', '{"format_version": 1}', "\x00"):
-        (tmp_path / "store.json").write_text(text)
-        with pytest.raises(StoreError, match=r"store\.json"):
-            SkeletonStore.open(tmp_path)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import shutil
 import zlib
@@ -17,26 +18,31 @@ import numpy as np
 from stars_hub.errors import StoreError
 from stars_hub.skeletons.layouts import SkeletonLayout, get_layout
 from stars_hub.skeletons.sequence import Sequence
-from stars_hub.skeletons.store.finish import check_label, write_index
+from stars_hub.skeletons.store.finish import write_index
 from stars_hub.skeletons.store.format import (
     DTYPES,
     FORMAT_VERSION,
     FRAMES_HEADER_BYTES,
     FRAMES_NAME,
-    check_column_names,
     frames_header,
     layout_to_json,
-    storable_value,
 )
 from stars_hub.skeletons.store.journal import (
     JOURNAL_NAME,
     BuildEntry,
     SampleRecord,
+    check_kinds,
     dump_line,
     make_entry,
     read_finished,
 )
 from stars_hub.skeletons.store.lock import BuildLock
+from stars_hub.skeletons.store.metadata import (
+    check_column_names,
+    check_label,
+    check_label_names,
+    storable_value,
+)
 from stars_hub.skeletons.store.validation import pack_rows
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -59,7 +65,8 @@ class StoreBuilder:
         signature: how the items are made; a build with another signature is not resumed.
 
     Raises:
-        StoreError: something lies at `folder` already, another process builds it, or the disk is full.
+        StoreError: something lies at `folder` already, another process builds it, the disk is full, or a
+            setting cannot be. Where something is finished, the message of what ends a build says where it is.
 
     Example::
 
@@ -82,18 +89,19 @@ class StoreBuilder:
     ) -> None:
         if dtype not in DTYPES:
             raise StoreError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        if not fps > 0:
+        if isinstance(fps, bool) or not isinstance(fps, int | float | np.number) or not 0 < fps < math.inf:
             raise StoreError(f"fps: expected a positive number, got {fps!r}")
         # Not resolve(): a link to another disk is to be replaced by nothing.
         self.folder = Path(os.path.abspath(Path(folder).expanduser()))
         self.build_folder = self.folder.with_name(f".{self.folder.name}.building")
         self.layout = get_layout(layout)
         self.fps, self.dtype = float(fps), dtype
-        self.label_names = None if label_names is None else [str(name) for name in label_names]
+        self.label_names = check_label_names(label_names)
         self.signature = signature
         self.num_samples = self._rows = self._journal_end = 0
         self._row_bytes = self.layout.num_joints * 3 * np.dtype(dtype).itemsize
         self._pending: deque[BuildEntry] = deque()
+        self._examples: Mapping[str, Any] = {}
 
     def __enter__(self) -> "StoreBuilder":
         with ExitStack() as stack, self._disk_errors():
@@ -113,6 +121,11 @@ class StoreBuilder:
         with self._stack:
             if not self.num_samples and not self._pending:  # nothing that the next build could use
                 shutil.rmtree(self.build_folder, ignore_errors=True)
+        if isinstance(error, StoreError) and self.build_folder.exists():
+            raise StoreError(
+                f"{error}. What is finished is kept in {self.build_folder} for the same call to go on from "
+                "there; delete that folder if there will be none"
+            ) from error
 
     def resume(self, key: str) -> BuildEntry | None:
         """Take an item over from an interrupted build, if the next one there has this key.
@@ -125,6 +138,7 @@ class StoreBuilder:
             return None
         entry = self._pending.popleft()
         self._rows, self._journal_end = entry.rows_end, entry.journal_end
+        self._examples = entry.examples
         self.num_samples += entry.num_samples
         return entry
 
@@ -139,11 +153,13 @@ class StoreBuilder:
             skipped: (name, reason) of what the item could not give.
 
         Raises:
-            StoreError: a sequence is empty, does not fit the layout, holds infinite values; the disk is full.
+            StoreError: a sequence is empty, does not fit the layout, holds infinite values; a column would
+                mix text and numbers; the disk is full.
         """
         self._pending.clear()
         packed = [self._pack(sequence) for sequence in sequences]
         records = [record for record, _ in packed]
+        examples = check_kinds(self._examples, records)
         notes = list(skipped)
         line = dump_line(key, records, notes)
         with self._disk_errors():
@@ -154,7 +170,8 @@ class StoreBuilder:
         self._rows += sum(record.num_rows for record in records)
         self._journal_end += len(line)
         self.num_samples += len(records)
-        return make_entry(key, records, notes, self._rows, self._journal_end)
+        self._examples = examples
+        return make_entry(key, records, notes, self._rows, self._journal_end, examples)
 
     def finish(
         self,
@@ -169,7 +186,7 @@ class StoreBuilder:
             provenance: what the store was made of, free fields.
 
         Raises:
-            StoreError: there is no sample, the labels contradict each other, or the disk is full.
+            StoreError: there is no sample, or the disk is full.
         """
         if not self.num_samples:
             raise StoreError(f"{self.folder}: there is no sequence to store")
@@ -260,8 +277,7 @@ class StoreBuilder:
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise StoreError(
-                    f"no space left for {self.folder} after {self.num_samples} samples ({error.strerror}). "
-                    f"What is finished is kept in {self.build_folder.name}: free some space and run the same "
-                    "again to go on"
+                    f"no space left for {self.folder} after {self.num_samples} samples ({error.strerror}): "
+                    "free some space and run the same again to go on"
                 ) from error
             raise StoreError(f"{self.folder} cannot be written: {error}") from error

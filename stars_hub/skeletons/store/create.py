@@ -1,6 +1,7 @@
 """From any iterable of sequences to a store."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.sequence import Sequence
 from stars_hub.skeletons.splits import SplitRule
 from stars_hub.skeletons.store.builder import StoreBuilder
+from stars_hub.skeletons.store.metadata import list_of_values
 from stars_hub.skeletons.store.validation import check_joints
 
 _END = object()
@@ -42,13 +44,17 @@ def write_sequences(
         raise StoreError(
             f"expected sequences, got {sequences!r}: read files with read_sequences or `stars-hub prepare`"
         )
-    rules = {
-        name: rule.to_json() if isinstance(rule, SplitRule) else dict(rule)
-        for name, rule in (splits or {}).items()
+    given = {
+        name: rule.to_json() if isinstance(rule, SplitRule) else rule for name, rule in (splits or {}).items()
     }
+    rules, notes = _as_json("splits", given), _as_json("provenance", dict(provenance or {}))
     for rule in rules.values():
         SplitRule.from_json(rule)
+    columns = {name: list_of_values(name, values) for name, values in columns.items()}
     total = len(sequences) if isinstance(sequences, Sized) else None
+    for name, values in columns.items():
+        if total is not None and isinstance(values, Sized):
+            _check_length(name, len(values), total)
     with StoreBuilder(folder, layout=layout, fps=fps, dtype=dtype, label_names=label_names) as builder:
         for sequence in tqdm(
             _merge(sequences, columns, builder.layout), total=total, desc="store", disable=not progress
@@ -56,7 +62,7 @@ def write_sequences(
             key = _content_key(sequence)
             if builder.resume(key) is None:
                 builder.add(key, [sequence])
-        return builder.finish(splits=rules, provenance=provenance)
+        return builder.finish(splits=rules, provenance=notes)
 
 
 def _merge(
@@ -83,15 +89,30 @@ def _merge(
     _check_ends({name: next(iterator, _END) for name, iterator in iterators.items()}, count, short=False)
 
 
+def _as_json(what: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The data as JSON holds it, so that what cannot be written is known before the frames are."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(data, default=lambda value: value.tolist()))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{what}: expected what JSON can hold, got {data!r} ({error})") from error
+    return plain
+
+
 def _check_ends(values: Mapping[str, Any], count: int, *, short: bool) -> None:
     for name, value in values.items():
         if (value is _END) is short:
-            having = (
-                f"only {count} values for more sequences"
-                if short
-                else f"more values than the {count} sequences"
-            )
-            raise StoreError(f"{name}: expected one value a sequence, got {having}")
+            _check_length(name, count if short else count + 1, count + short)
+
+
+def _check_length(name: str, num_values: int, num_sequences: int) -> None:
+    if num_values == num_sequences:
+        return
+    having = (
+        f"only {num_values} values for more sequences"
+        if num_values < num_sequences
+        else f"more values than the {num_sequences} sequences"
+    )
+    raise StoreError(f"{name}: expected one value a sequence, got {having}")
 
 
 def _content_key(sequence: Sequence) -> str:

@@ -1,12 +1,10 @@
 """The end of a build: the journal becomes arrays, the arrays get checksums, the manifest names them all."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stars_hub.errors import StoreError
 from stars_hub.skeletons.store.format import (
     COLUMNS_FOLDER,
     FRAMES_NAME,
@@ -19,31 +17,6 @@ from stars_hub.skeletons.store.format import (
 from stars_hub.skeletons.store.journal import JOURNAL_NAME, SampleRecord, read_records
 
 
-def check_label(label: Any, label_names: Sequence[str] | None, name: str) -> int | str | None:
-    """A label as the journal keeps it: a number, or text as long as no label names are given.
-
-    Raises:
-        StoreError: no such label.
-    """
-    if label is None or isinstance(label, str):
-        if label is None or label_names is None:
-            return label
-        if label not in label_names:
-            raise StoreError(
-                f"sequence {name!r}: label {label!r} is not among the label names {list(label_names)}"
-            )
-        return label_names.index(label)
-    if isinstance(label, bool) or not isinstance(label, int | np.integer):
-        raise StoreError(f"sequence {name!r}: expected a label as a whole number or text, got {label!r}")
-    number = int(label)
-    if number == NO_NUMBER:
-        return None
-    if number < 0 or (label_names is not None and number >= len(label_names)):
-        limit = "" if label_names is None else f" and below {len(label_names)}, the number of label names"
-        raise StoreError(f"sequence {name!r}: expected a label of 0 or more{limit}, got {number}")
-    return number
-
-
 def _number_labels(
     labels: list[Any], label_names: list[str] | None
 ) -> tuple[list[int | None], list[str] | None]:
@@ -51,8 +24,6 @@ def _number_labels(
     texts = {label for label in labels if isinstance(label, str)}
     if not texts:
         return labels, label_names
-    if any(isinstance(label, int) for label in labels):
-        raise StoreError(f"labels mix numbers and text, for example {min(texts)!r}: give label_names")
     names = sorted(texts)
     numbers = {name: number for number, name in enumerate(names)}
     return [None if label is None else numbers[label] for label in labels], names
@@ -84,11 +55,7 @@ def write_index(
     splits: dict[str, Any],
     provenance: dict[str, Any],
 ) -> None:
-    """Write everything but the frames, the manifest last.
-
-    Raises:
-        StoreError: the labels or a column contradict themselves.
-    """
+    """Write everything but the frames, the manifest last."""
     records = list(read_records(folder / JOURNAL_NAME))
     names = list(dict.fromkeys(name for record in records for name in record.columns))
     columns = {name: [record.columns.get(name) for record in records] for name in names}
@@ -97,7 +64,7 @@ def write_index(
     files = {name: write_array(folder, name, index[name]) for name in INDEX_NAMES}
     for name, values in columns.items():
         key = f"{COLUMNS_FOLDER}/{name}"
-        files[key] = write_array(folder, key, encode_column(name, values))
+        files[key] = write_array(folder, key, encode_column(values))
     Manifest(
         layout=layout,
         fps=fps,

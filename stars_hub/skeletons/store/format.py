@@ -17,7 +17,7 @@ Every array is a plain ``.npy``, readable by ``np.load(path, mmap_mode="r")`` an
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -178,21 +178,14 @@ def load_array(folder: Path, name: str) -> np.ndarray:
         raise StoreError(f"{path} cannot be opened: {error}") from error
 
 
-def encode_column(name: str, values: Sequence[Any]) -> np.ndarray:
-    """Turn a column's values (int, float, str or None, one kind) into the array that goes to disk.
+def encode_column(values: Sequence[Any]) -> np.ndarray:
+    """Turn a column's values (numbers or text, not both, or None) into the array that goes to disk.
 
     None becomes -1 in a column of whole numbers, NaN among floats, "" in a column of text.
-
-    Raises:
-        StoreError: text and numbers are mixed.
     """
     known = [value for value in values if value is not None]
-    if all(isinstance(value, str) for value in known) and known:
-        return np.array([(value or "").encode() for value in values], dtype=np.bytes_)
     if any(isinstance(value, str) for value in known):
-        raise StoreError(
-            f"column {name!r} mixes text and numbers, for example {known[0]!r} and a {type(known[-1])}"
-        )
+        return np.array([(value or "").encode() for value in values], dtype=np.bytes_)
     if any(isinstance(value, float) for value in known):
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return np.array([NO_NUMBER if value is None else value for value in values], dtype=np.int64)
@@ -215,43 +208,3 @@ def plain_value(value: Any) -> Any:
         value = value.item()
     unknown = value != value if isinstance(value, float) else value == NO_NUMBER
     return None if unknown else value
-
-
-def storable_value(name: str, value: Any) -> Any:
-    """A metadata value as it goes into the journal.
-
-    Raises:
-        StoreError: it is neither a number nor text nor None.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-        raise StoreError(f"column {name!r}: text with NUL or lone surrogates cannot be stored: {value!r}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise StoreError(f"column {name!r}: {value} does not fit into 64 bits")
-    if value is None or isinstance(value, int | float | str):
-        return value
-    raise StoreError(
-        f"column {name!r}: expected a number or text for each sample, got {type(value).__name__}"
-    )
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def check_column_names(names: Mapping[str, Any] | Sequence[str]) -> None:
-    """Refuse column names that would not make a file name.
-
-    Raises:
-        StoreError: a name is no lower-case identifier.
-    """
-    for name in names:
-        if not (name.isidentifier() and name.isascii() and name == name.lower()):
-            raise StoreError(f"column {name!r}: expected a lower-case identifier such as 'camera'")

@@ -165,7 +165,7 @@ def _outcomes_of_pool(
         except BrokenProcessPool as error:
             raise StoreError(
                 "a reading process died (out of memory? in a script, call this under "
-                "`if __name__ == '__main__':`). What is finished is kept: run the same again to go on"
+                "`if __name__ == '__main__':`): run the same again to go on"
             ) from error
 
 

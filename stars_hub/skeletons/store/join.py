@@ -163,7 +163,7 @@ class JoinedSource:
                 missing: Any = (
                     own if own is not None else {"f": np.nan, "S": ""}.get(min(kinds, default="i"), NO_NUMBER)
                 )
-                column = encode_column(name, [missing] * len(part.rows))
+                column = encode_column([missing] * len(part.rows))
             columns.append(column)
         return np.concatenate(columns)
 

@@ -2,11 +2,12 @@
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from stars_hub.errors import StoreError
 from stars_hub.skeletons.store.format import FRAMES_HEADER_BYTES
 
 JOURNAL_NAME = "journal.jsonl"
@@ -44,6 +45,37 @@ class SampleRecord:
         return cls(int(length), tuple(map(bool, present)), int(crc), dict(columns))
 
 
+def check_kinds(examples: Mapping[str, Any], records: Iterable[SampleRecord]) -> Mapping[str, Any]:
+    """Refuse samples that would make a column hold both text and numbers.
+
+    Args:
+        examples: of each column of the samples before, a value.
+        records: the samples that are to follow.
+
+    Returns:
+        Examples that know the columns of these samples too; the same object where they bring no new ones.
+
+    Raises:
+        StoreError: names a value of each kind.
+    """
+    new: dict[str, Any] = {}
+    for record in records:
+        for name, value in record.columns.items():
+            example = examples.get(name, new.setdefault(name, value))
+            if isinstance(example, str) == isinstance(value, str):
+                continue
+            where = f"sequence {record.columns.get('name', '')!r}: "
+            if name == "label":
+                raise StoreError(
+                    f"{where}labels mix numbers and text, for example {example!r} and {value!r}: "
+                    "give label_names"
+                )
+            raise StoreError(
+                f"{where}column {name!r} mixes text and numbers, for example {example!r} and {value!r}"
+            )
+    return examples if new.keys() <= examples.keys() else {**new, **examples}
+
+
 @dataclass(frozen=True)
 class BuildEntry:
     """One finished item of a build: usually a file, in `SkeletonStore.create` a sequence.
@@ -56,6 +88,7 @@ class BuildEntry:
         skipped: (name, reason) of what it did not give.
         rows_end: person-frames in frames.npy after this item.
         journal_end: bytes in the journal after this item.
+        examples: a value of each column, of all items up to this one.
     """
 
     key: str
@@ -65,10 +98,16 @@ class BuildEntry:
     skipped: tuple[tuple[str, str], ...] = ()
     rows_end: int = field(default=0, repr=False)
     journal_end: int = field(default=0, repr=False)
+    examples: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def make_entry(
-    key: str, records: list[SampleRecord], skipped: list[tuple[str, str]], rows_end: int, journal_end: int
+    key: str,
+    records: list[SampleRecord],
+    skipped: list[tuple[str, str]],
+    rows_end: int,
+    journal_end: int,
+    examples: Mapping[str, Any],
 ) -> BuildEntry:
     """Sum an item's samples up."""
     return BuildEntry(
@@ -79,6 +118,7 @@ def make_entry(
         tuple(skipped),
         rows_end,
         journal_end,
+        examples,
     )
 
 
@@ -127,14 +167,16 @@ def read_finished(journal: BinaryIO, frames: BinaryIO, settings: bytes, row_byte
     if journal.readline() != settings:
         return entries
     rows, end = 0, len(settings)
+    examples: Mapping[str, Any] = {}
     for line in iter(journal.readline, b""):
         try:
             key, records, skipped = parse_line(line)
+            examples = check_kinds(examples, records)
         except ValueError:
             break
         if any(zlib.crc32(frames.read(record.num_rows * row_bytes)) != record.crc for record in records):
             break
         rows += sum(record.num_rows for record in records)
         end += len(line)
-        entries.append(make_entry(key, records, skipped, rows, end))
+        entries.append(make_entry(key, records, skipped, rows, end, examples))
     return entries

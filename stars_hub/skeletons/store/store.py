@@ -54,8 +54,8 @@ class SkeletonStore(StoreArrays):
     ) -> "SkeletonStore":
         """Write sequences into a new store and open it.
 
-        Any iterable will do, a generator too: memory does not grow with it. An interrupted call is resumed
-        by calling it again with the same sequences.
+        Any iterable will do, a generator too: memory does not grow with it. An interrupted call, or one that
+        failed, is resumed by calling it again with the same sequences.
 
         Args:
             folder: appears whole, at the end; must not exist.
@@ -63,10 +63,11 @@ class SkeletonStore(StoreArrays):
                 NaN, a joint unknown in a frame, is stored as it is; `cleaning.fill_gaps` fills it when
                 sequences are prepared for a model. A person who is zero in all frames takes no space.
             layout: name or object.
-            labels: one a sequence: numbers, or names (numbered in the order of label_names, else sorted).
+            labels: one a sequence, as are the others; lists, arrays, tensors or any iterable. Numbers, or
+                names (numbered in the order of label_names, else sorted).
             subjects: one a sequence, number or text.
             names: one a sequence; by default that of the `Sequence`, or "000000", "000001", …
-            label_names: the name of each label.
+            label_names: the name of each label; all different.
             fps: frames a second, of all sequences.
             dtype: "float32", or "float16" for half the space and 0.5 mm precision at 1 m.
             splits: split rules by name, for example {"xsub": SplitRule("subject", train=(1, 3, 5, 7))}.
@@ -75,7 +76,8 @@ class SkeletonStore(StoreArrays):
             columns: further metadata, one value a sequence, such as camera=[…].
 
         Raises:
-            StoreError: the folder exists, a sequence is bad (it is named), the disk is full.
+            StoreError: the folder exists, a sequence or a setting is bad (it is named), the disk is full. If
+                sequences were written before, the message says where they are kept to be gone on from.
         """
         given = {"name": names, "label": labels, "subject": subjects, **columns}
         path = write_sequences(
