@@ -165,7 +165,11 @@ def _are_of(store: SkeletonStore, subjects: tuple[str, ...], field: str) -> np.n
 
 
 def _divide(store: SkeletonStore, config: TrainConfig) -> tuple[SkeletonStore | None, SkeletonStore | None]:
-    """Bank and queries, by subject; None where there are too few subjects for that."""
+    """Bank and queries, by subject; None where there are too few subjects for that.
+
+    Whoever alone shows a class may be among the queries: nothing that is trained without labels goes wrong by
+    it, k-NN cannot find that class.
+    """
     subjects = store.subjects.astype(str)
     known = store.known_subjects
     if config.monitor_subjects:
