@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.helpers import assert_same, run, tensors_of
-from tests.training.test_runs import without_time
+from tests.training.helpers import assert_same, run, tensors_of, without_time
 
 
 def quiet_run(config: Any) -> None:

@@ -59,7 +59,7 @@ def run_on_two(config: Any) -> Path:
 
 
 def compare(first: Path, second: Path, *, atol: float) -> None:
-    from tests.training.test_runs import without_time
+    from tests.training.helpers import without_time
 
     assert_close(tensors_of(first), tensors_of(second), atol=atol)
     histories = [without_time(history_of(folder)) for folder in (first, second)]
