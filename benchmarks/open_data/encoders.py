@@ -58,8 +58,8 @@ SMALLER: dict[str, Any] = {
     "warmup_epochs": 2.0,
 }
 SHORTER = {"epochs": 8}
-# Whether the first stage had converged: as long again by half, from half the learning rate.
-LONGER: dict[str, Any] = {
+# The first stage's second part, as long again by half, from half the learning rate.
+SECOND_PART: dict[str, Any] = {
     "encoder": None, "epochs": 60, "warmup_epochs": 2.0, "lr": 5e-4, "min_lr": 2e-5, "seed": 1
 }  # fmt: skip
 OWN_SUBJECT: dict[str, Any] = {"other_subjects": False, "topk": 0}
@@ -69,20 +69,20 @@ ONE_VIEW: dict[str, Any] = {
 PAPER: dict[str, Any] = ONE_VIEW | OWN_SUBJECT | {"lr": 1e-3, "layer_decay": 0.45}
 
 PRETRAINED = {
-    "mamp": Pretraining(),
-    "mamp-longer": Pretraining(changes=LONGER, start="mamp"),
+    "mamp-120-epochs": Pretraining(),
+    "mamp": Pretraining(changes=SECOND_PART, start="mamp-120-epochs"),
     "small-mamp": Pretraining(changes=SMALLER),
     "small-mamp-without-utd": Pretraining(WITHOUT_UTD, SMALLER),
 }
 TUNED = {
     "stars": Tuning("mamp"),
-    "stars-36-epochs": Tuning("mamp", changes={"epochs": 36}),
-    "stars-longer": Tuning("mamp-longer", changes={"epochs": 36}),
-    "stars-unbalanced": Tuning(
-        "mamp", TRAINING, OWN_SUBJECT | {"epochs": 12, "lr": 3e-3, "queue_size": 2048}
-    ),
     "stars-heads": Tuning("mamp", recipe="small-data-heads"),
     "stars-3stage": Tuning("stars-heads"),
+    "stars-of-mamp-120-epochs": Tuning("mamp-120-epochs"),
+    "stars-12-epochs": Tuning("mamp-120-epochs", changes={"epochs": 12}),
+    "stars-unbalanced": Tuning(
+        "mamp-120-epochs", TRAINING, OWN_SUBJECT | {"epochs": 12, "lr": 3e-3, "queue_size": 2048}
+    ),
     "small-stars": Tuning("small-mamp", changes=SHORTER),
     "small-stars-seed-1": Tuning("small-mamp", changes=SHORTER | {"seed": 1}),
     "small-stars-seed-2": Tuning("small-mamp", changes=SHORTER | {"seed": 2}),

@@ -10,7 +10,7 @@ from stars_hub.evaluation.supervised import finetune_settings
 from stars_hub.recipes import finetune_recipe, pretrain_recipe
 
 SCRATCH = "untrained"
-FINETUNED = (SCRATCH, "mamp", "stars")
+FINETUNED = (SCRATCH, "mamp", "stars", "stars-3stage")
 EPOCHS = 20
 
 
