@@ -14,11 +14,9 @@ from stars_hub.errors import ConfigError
 from stars_hub.model.config import EncoderConfig
 from stars_hub.model.encoder import STARSEncoder
 from stars_hub.model.loading import as_device, as_dtype
-from stars_hub.model.preparation import CENTER_CROP, Preparation, prepared_batches
+from stars_hub.model.preparation import Preparation, prepared_batches
 from stars_hub.skeletons.layouts import SkeletonLayout
 from stars_hub.skeletons.store import SkeletonStore
-from stars_hub.training.monitor import clip_settings
-from stars_hub.transforms.loader import BatchLoader
 from stars_hub.transforms.streams import bone_stream, motion_stream
 
 Stream = Literal["joint", "bone", "motion", "bone_motion"]
@@ -87,38 +85,6 @@ def describe(
     preparation = Preparation(encoder.config, encoder.layout, store.layout)
     batches = prepared_batches(store, preparation, batch_size=batch_size, progress=progress)
     return _encode((as_stream(x, stream, encoder) for x in batches), encoder, as_dtype(dtype))
-
-
-def describe_as_trained(
-    encoder: STARSEncoder, store: SkeletonStore, *, stream: Stream = "joint", batch_size: int = 64
-) -> FloatArray:
-    """Make the feature of every recording as `describe` does, but prepared as training recordings are.
-
-    `encode` puts persons who are not there last and, of too many, keeps those that move most; a loader takes
-    them as they are stored. What was trained on the one is to be asked about in the same.
-
-    Args:
-        encoder: the encoder.
-        store: the recordings, of the encoder's layout.
-        stream: as for `describe`.
-        batch_size: recordings at a time.
-    """
-    batches = middle_batches(store, encoder.config, batch_size=batch_size)
-    return _encode((as_stream(x, stream, encoder) for x in batches), encoder, torch.float32)
-
-
-def middle_batches(store: SkeletonStore, config: EncoderConfig, *, batch_size: int) -> Iterator[Tensor]:
-    """The middle of every recording in order, prepared as training recordings are: (N, C, T, V, M)."""
-    loader = BatchLoader(
-        store,
-        batch_size=batch_size,
-        crop=CENTER_CROP,
-        rotation=0.0,
-        shuffle=False,
-        drop_last=False,
-        **clip_settings(config),
-    )
-    return (batch.x for batch in loader)
 
 
 def is_raw(model: Model) -> bool:

@@ -16,7 +16,6 @@ from stars_hub.evaluation.description import (
     as_stream,
     check_stream,
     describe,
-    describe_as_trained,
     open_encoder,
 )
 from stars_hub.evaluation.inputs import LabelledSplit, Recordings, open_split
@@ -63,8 +62,7 @@ def linear_probe(
         train: labelled recordings of the encoder's layout to learn from; or both parts at once.
         test: labelled recordings to be asked about, their labels matched by name.
         augment: crop and rotate training recordings at random and encode them anew in every epoch, as the
-            paper does; else each is encoded once, about `epochs` times faster. Test recordings are prepared
-            as those that are learned from.
+            paper does; else each is encoded once, about `epochs` times faster.
         epochs: passes over the training recordings.
         batch_size: recordings a step, at least 2; an incomplete last batch is left out.
         lr: learning rate at the start.
@@ -139,7 +137,7 @@ def _encoded_anew(
     for part in (parts.train, parts.test):
         check_layout(part.layout, encoder.config)
     batches = AugmentedRecordings(encoder, parts, size, stream=stream, **how)
-    return batches, describe_as_trained(encoder, parts.test, stream=stream)
+    return batches, describe(encoder, parts.test, stream=stream, progress=False)
 
 
 def _encoded_once(

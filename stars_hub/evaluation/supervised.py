@@ -16,10 +16,11 @@ import torch
 
 from stars_hub.distributed import world_size
 from stars_hub.errors import ConfigError, LayoutError
-from stars_hub.evaluation.description import RAW, middle_batches
+from stars_hub.evaluation.description import RAW
 from stars_hub.evaluation.inputs import LabelledSplit
 from stars_hub.evaluation.results import Evaluation, provenance, score_metrics
 from stars_hub.model.config import EncoderConfig
+from stars_hub.model.preparation import Preparation, prepared_batches
 from stars_hub.objectives import Classification
 from stars_hub.recipes import configure
 from stars_hub.training.config import FinetuneConfig
@@ -169,7 +170,9 @@ class _Run:
         kind = self.config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.device = torch.device(kind)
         config = classifier.eval().to(self.device).encoder.config
-        batches = middle_batches(self.parts.test, config, batch_size=self.config.batch_size)
+        test = self.parts.test
+        preparation = Preparation(config, test.layout)
+        batches = prepared_batches(test, preparation, batch_size=self.config.batch_size, progress=False)
         with torch.inference_mode():
             logits = torch.cat([classifier(x.to(self.device)).float().cpu() for x in batches])
         return logits.numpy()[:, self.parts.classes]

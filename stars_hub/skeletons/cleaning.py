@@ -97,8 +97,9 @@ def person_order(joints: FloatArray, num_persons: int) -> IntArray:
     if joints.shape[1] == 1:
         return np.zeros(1, dtype=np.int64)
     never = ~present(joints).any(axis=0)
-    first = never if joints.shape[1] <= num_persons else -_motion(joints)
-    return np.lexsort((never, first))[:num_persons]
+    if (~never).sum() > num_persons:
+        return np.lexsort((never, -_motion(joints)))[:num_persons]
+    return np.argsort(never, kind="stable")[:num_persons]
 
 
 def _motion(joints: FloatArray) -> FloatArray:

@@ -29,6 +29,8 @@ def test_who_is_never_there_comes_last_and_else_all_stay_in_order() -> None:
     nobody[:], unknown[:] = 0, np.nan
     joints = np.stack([nobody, still, unknown, moving], axis=1)
     assert person_order(joints, 4).tolist() == [1, 3, 0, 2]
-    assert person_order(joints, 2).tolist() == [3, 1]  # who stands still comes before nobody
+    assert person_order(joints, 2).tolist() == [1, 3]  # two are not too many
+    assert person_order(joints, 1).tolist() == [3]
+    assert person_order(joints[:, [0, 1, 1]], 1).tolist() == [1]  # who stands still comes before nobody
     assert person_order(joints[:, :3], 2).tolist() == [1, 0]
     assert person_order(joints[:, :1], 2).tolist() == [0]

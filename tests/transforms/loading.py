@@ -33,6 +33,8 @@ def recordings() -> list[np.ndarray]:
             joints[:, 0] = np.nan  # or one of whom nothing is known
         if index in (18, 19):
             joints = np.concatenate([joints[:, :1] / 4, joints, joints[:, :1] * 2], axis=1)  # a crowd
+        if index == 20:
+            joints = np.concatenate([0 * joints, joints, 2 * joints], axis=1)  # no crowd: the first is nobody
         made.append(joints)
     return made
 
