@@ -24,6 +24,7 @@ from benchmarks.open_data.table import RESULT
 from stars_hub import SkeletonStore, STARSEncoder
 
 BUNDLED = Path(stars_hub.__file__).parent / "checkpoints" / "bundled"
+LOGS = ("mamp-120-epochs", "mamp", "stars")  # the runs that made them, in order
 LARGEST_CHANGE = 1e-2  # of any feature, against float32
 
 DATASETS = {
@@ -54,11 +55,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     results = json.loads(RESULT.read_text())
+    for name in LOGS:
+        keep_log(run_folder(options.work, name), RESULT.parent / "open_data")
     stages: tuple[Literal["mamp", "stars"], ...] = ("mamp", "stars")
     for stage in stages:
-        folder = run_folder(options.work, stage)
-        keep_log(folder, RESULT.parent / "open_data")
-        model = export(stage, folder / "last", results, SkeletonStore.open(options.work / "utd_odd"))
+        last = run_folder(options.work, stage) / "last"
+        model = export(stage, last, results, SkeletonStore.open(options.work / "utd_odd"))
         size = sum(file.stat().st_size for file in model.iterdir())
         print(f"{model}: {size / 2**20:.2f} MiB")
 

@@ -108,8 +108,9 @@ class STARSClassifier(SequenceClassifier):
         - "full": all blocks and that head.
         - "auto": "linear" below 100 recordings to train on, "partial" below 150, then "full".
 
-        These limits rest on one comparison, with `stars-mini` on UTD-MHAD's 27 actions, odd subjects to learn
-        from, one of them kept out, and even ones to ask about; accuracy in percent by number of recordings:
+        These limits rest on one comparison, with a `stars-mini` that was trained for a shorter time, on
+        UTD-MHAD's 27 actions, odd subjects to learn from, one of them kept out, and even ones to ask about;
+        accuracy in percent by number of recordings:
 
         | recordings            | 54 | 108 | 216 | 431 |
         |-----------------------|----|-----|-----|-----|

@@ -33,10 +33,10 @@ class PrototypeClassifier(SequenceClassifier):
     Nothing is trained: `fit` takes as long as encoding the examples, and classes can be added at any time.
 
     Asked about one subject of UTD-MHAD (27 actions; subjects 1, 3, 5 and 7 in turn) with examples of the
-    other three, ten draws each, by `stars-mini`, which saw these recordings without labels, it names 61, 69,
-    73 and 76 % right from 1, 2, 3 and 5 examples a class; without the whitening 60, 66, 68 and 70 %, with
-    features standardised instead as many. The temperature 0.1 of the probabilities had about the least log
-    loss for a smaller encoder.
+    other three, ten draws each, by `stars-mini`, which saw these recordings without labels, it names 65, 72,
+    75 and 77 % right from 1, 2, 3 and 5 examples a class; without the whitening 65, 70, 71 and 72 %, with
+    features standardised instead 65, 69, 71 and 72 %. The temperature 0.1 of the probabilities had about the
+    least log loss for a smaller encoder.
 
     Args:
         encoder: an encoder, or the name of one as for `STARSEncoder.from_pretrained`.
