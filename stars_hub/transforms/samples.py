@@ -102,11 +102,11 @@ class Samples:
         suspects = np.unique(np.repeat(sample, counts)[~(np.abs(first) > 0)])
         crowded = np.flatnonzero((starts >= 0).sum(axis=1) > self.num_persons)
         for row in np.union1d(suspects, crowded):
-            self._look(int(ids[row]), starts[row][starts[row] >= 0])
+            self._look(int(ids[row]), starts[row][starts[row] >= 0], int(lengths[row]))
 
-    def _look(self, sample: int, starts: IntArray) -> None:
+    def _look(self, sample: int, starts: IntArray, length: int) -> None:
         """See who is there when, and whom to take, of the persons (P,) whose rows start here."""
-        joints = self._filled(sample, starts)
+        joints = self._filled(sample, starts, length)
         order = person_order(joints, self.num_persons)
         presence = np.zeros((len(joints), self.num_persons), dtype=bool)
         presence[:, : len(order)] = present(joints)[:, order]
@@ -121,12 +121,11 @@ class Samples:
 
     def filled(self, sample: int) -> npt.NDArray[Any]:
         """All of one sample (T, M, V, 3) float32, its unknown joints filled."""
-        starts, _ = self.spans(np.array([sample]))
-        return self._filled(sample, starts[0])
+        starts, lengths = self.spans(np.array([sample]))
+        return self._filled(sample, starts[0], int(lengths[0]))
 
-    def _filled(self, sample: int, starts: IntArray) -> npt.NDArray[Any]:
+    def _filled(self, sample: int, starts: IntArray, length: int) -> npt.NDArray[Any]:
         """The persons whose rows start here; zeros where a start is -1."""
-        length = int(self.store.person_spans(np.array([sample]))[1][0])
         joints = np.zeros((length, len(starts), self.store.layout.num_joints, 3), dtype=np.float32)
         for person in np.flatnonzero(starts >= 0):
             joints[:, person] = self.store.frames[starts[person] : starts[person] + length]
