@@ -53,8 +53,8 @@ def write_sequences(
     columns = {name: list_of_values(name, values) for name, values in columns.items()}
     total = len(sequences) if isinstance(sequences, Sized) else None
     for name, values in columns.items():
-        if total is not None and isinstance(values, Sized):
-            _check_length(name, len(values), total)
+        if total is not None and isinstance(values, Sized) and len(values) != total:
+            raise _wrong_length(name, min(len(values), total), short=len(values) < total)
     with StoreBuilder(folder, layout=layout, fps=fps, dtype=dtype, label_names=label_names) as builder:
         for sequence in tqdm(
             _merge(sequences, columns, builder.layout), total=total, desc="store", disable=not progress
@@ -101,18 +101,13 @@ def _as_json(what: str, data: dict[str, Any]) -> dict[str, Any]:
 def _check_ends(values: Mapping[str, Any], count: int, *, short: bool) -> None:
     for name, value in values.items():
         if (value is _END) is short:
-            _check_length(name, count if short else count + 1, count + short)
+            raise _wrong_length(name, count, short=short)
 
 
-def _check_length(name: str, num_values: int, num_sequences: int) -> None:
-    if num_values == num_sequences:
-        return
-    having = (
-        f"only {num_values} values for more sequences"
-        if num_values < num_sequences
-        else f"more values than the {num_sequences} sequences"
-    )
-    raise StoreError(f"{name}: expected one value a sequence, got {having}")
+def _wrong_length(name: str, count: int, *, short: bool) -> StoreError:
+    """The error for `count` values and more sequences (short), or more values than `count` sequences."""
+    having = f"only {count} values for more sequences" if short else f"more values than the {count} sequences"
+    return StoreError(f"{name}: expected one value a sequence, got {having}")
 
 
 def _content_key(sequence: Sequence) -> str:
