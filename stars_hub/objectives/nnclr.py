@@ -189,8 +189,9 @@ class NNCLR(Objective):
         return nnclr_loss(neighbours, p, temperature=self.temperature)
 
     def _check_batch(self, x: Tensor, sample_ids: Tensor, groups: Tensor, x_second: Tensor | None) -> None:
-        tensors = {"x": x, "sample_ids": sample_ids, "groups": groups}
-        for name, given in {**tensors, **({} if x_second is None else {"x_second": x_second})}.items():
+        second = x if x_second is None else x_second
+        tensors = {"x": x, "sample_ids": sample_ids, "groups": groups, "x_second": second}
+        for name, given in tensors.items():
             if not isinstance(given, Tensor):
                 raise SequenceError(f"expected {name} as a tensor, got {type(given).__name__}")
         self.encoder.check_input(x)
@@ -200,10 +201,8 @@ class NNCLR(Objective):
                     f"expected {name} of shape ({len(x)},) and type int64, got {tuple(given.shape)} of "
                     f"{given.dtype}"
                 )
-        if x_second is not None and x_second.shape != x.shape:
-            raise SequenceError(
-                f"expected x_second of x's shape {tuple(x.shape)}, got {tuple(x_second.shape)}"
-            )
+        if second.shape != x.shape:
+            raise SequenceError(f"expected x_second of x's shape {tuple(x.shape)}, got {tuple(second.shape)}")
 
     def _check_features(self, features: Tensor, sample_ids: Tensor, groups: Tensor) -> Tensor:
         """The groups of all processes' samples, once their features are known to be finite and several."""
