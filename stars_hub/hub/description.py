@@ -38,8 +38,8 @@ def _titled(title: str, text: str) -> str:
 
 def _table(tensors: Mapping[str, Tensor]) -> str:
     rows = [
-        (name, str(tuple(tensors[name].shape)), str(tensors[name].dtype))
-        for name in sorted(tensors, key=_as_counted)
+        (name, str(tuple(tensor.shape)), str(tensor.dtype))
+        for name, tensor in sorted(tensors.items(), key=lambda item: _as_counted(item[0]))
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {dtype}" for name, shape, dtype in rows)

@@ -59,7 +59,9 @@ class RunFolder:
                 self._sweep()
                 self._write_config()
             except OSError as error:
-                raise ConfigError(f"output {self.folder} cannot be written: {error.strerror}") from error
+                raise ConfigError(
+                    f"output {self.folder} cannot be written: {error.strerror or error}"
+                ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
